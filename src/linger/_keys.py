@@ -1,0 +1,48 @@
+"""Every slot name in one place.
+
+Matrices live in ``mdata.varp`` over the joint axis (genes and peaks), columns in ``var`` of the modality, plain values in
+``mdata.uns[key_added]``. Several fits coexist under different ``key_added``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Kind = Literal["trans", "cis", "binding"]
+
+DEFAULT_KEY: Final = "linger"
+KINDS: Final[tuple[Kind, ...]] = ("trans", "cis", "binding")
+
+# var columns
+CHROM: Final = "chrom"
+START: Final = "start"
+END: Final = "end"
+TSS: Final = "tss"
+STRAND: Final = "strand"
+IS_TF: Final = "is_tf"
+
+# names of what is kept below a key, as f"{key_added}_{name}"
+DISTANCE: Final = "distance"  # varp, RE x TG
+MOTIF: Final = "motif"  # varp, TF x RE
+MOTIF_HITS: Final = "motif_hits"  # atac.varm, peaks x motifs
+BINDING: Final = "binding"  # varp, TF x RE
+CIS: Final = "cis"  # varp, RE x TG
+TRANS: Final = "trans"  # varp, TF x TG
+CIS_SIGN: Final = "cis_sign"
+TRANS_SIGN: Final = "trans_sign"
+R2: Final = "r2"  # rna.var
+CORRELATION: Final = "correlation"  # rna.var
+FITTED: Final = "fitted"  # rna.var
+
+COUNTS_LAYER: Final = "counts"
+
+
+def slot(key_added: str, name: str) -> str:
+    """Return the slot called `name` of the fit called `key_added`.
+
+    Examples
+    --------
+    >>> slot("linger", "trans")
+    'linger_trans'
+    """
+    return f"{key_added}_{name}"

@@ -1,0 +1,139 @@
+"""Baselines that every network has to beat: correlation, distance, motifs, chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from linger._docs import docs
+from linger._keys import DEFAULT_KEY, DISTANCE, IS_TF, MOTIF, Kind, slot
+from linger._validate import modality
+from linger.get._matrix import fitted_slot
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+Baseline = Literal["correlation", "distance", "motif", "random"]
+D0 = 25_000.0  # decay of regulation with distance in base pairs (Yuan & Duren 2024, Methods)
+BASELINES: dict[Kind, tuple[Baseline, ...]] = {
+    "trans": ("correlation", "distance", "random"),
+    "cis": ("correlation", "distance", "random"),
+    "binding": ("correlation", "motif", "random"),
+}
+
+
+@docs.dedent
+def baseline(
+    mdata: MuData,
+    metacells: MuData,
+    *,
+    kind: Kind = "trans",
+    method: Baseline = "correlation",
+    key: str = DEFAULT_KEY,
+    rna_key: str = "rna",
+    atac_key: str = "atac",
+    rng: int = 0,
+) -> pd.DataFrame:
+    """Score the edges of a network without fitting one.
+
+    Parameters
+    ----------
+    %(mdata)s
+    metacells
+        Metacells over which correlations are taken.
+    kind
+        ``"trans"``, ``"cis"`` or ``"binding"``.
+    method
+        ``"correlation"``: \\|Pearson r\\| over metacells of the two ends. ``"distance"``: exp(-d / 25 kb) (cis), or the sum of that over a
+        gene's peaks with the TF's motif (trans; every peak counts where there are no motifs). ``"motif"``: motif affinity (binding).
+        ``"random"``: uniform numbers.
+    %(key)s
+    %(keys)s
+    %(rng)s
+
+    Returns
+    -------
+    Columns source, target, weight: all TF-gene pairs (trans, a TF with itself left out), linked peak-gene pairs (cis), or TF-peak
+    pairs of linked peaks (binding).
+
+    Raises
+    ------
+    KeyError
+        If TFs, links or motifs are missing.
+    ValueError
+        If the method does not apply to the kind.
+
+    Examples
+    --------
+    >>> import linger as lg
+    >>> mdata = lg.ds.toy()
+    >>> lg.pp.link_peaks(mdata)
+    >>> lg.bm.baseline(mdata, lg.pp.metacells(mdata), kind="cis", method="distance")["weight"].max() <= 1
+    np.True_
+    """
+    if method not in BASELINES.get(kind, ()):
+        msg = f"No baseline {method!r} for {kind!r}; there are {BASELINES}."
+        raise ValueError(msg)
+    pairs = universe(mdata, kind=kind, key=key, rna_key=rna_key, atac_key=atac_key)
+    if method == "random":
+        # drawn in the order of the names, so that it follows them
+        order = np.lexsort([pairs["target"], pairs["source"]])
+        weight = np.empty(len(pairs))
+        weight[order] = np.random.default_rng(rng).random(len(pairs))
+    elif method == "correlation":
+        weight = _correlation(pairs, metacells, kind, rna_key, atac_key)
+    else:
+        weight = _from_graph(mdata, pairs, kind, method, key)
+    return pairs.assign(weight=weight)
+
+
+def universe(
+    mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str = "rna", atac_key: str = "atac"
+) -> pd.DataFrame:
+    """Return all pairs (source, target) that a network of this kind could hold; see :func:`baseline`."""
+    rna, atac = modality(mdata, rna_key), modality(mdata, atac_key)
+    distance = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE]).tocoo()
+    linked_peaks, linked_genes = (np.unique(index) for index in (distance.row, distance.col))
+    names = mdata.var_names.to_numpy()
+    tfs = rna.var_names[rna.var[IS_TF].to_numpy(dtype=bool)]
+    if kind == "cis":
+        return pd.DataFrame({"source": names[distance.row], "target": names[distance.col]})
+    targets = names[linked_genes if kind == "trans" else linked_peaks]
+    pairs = pd.MultiIndex.from_product([tfs, targets], names=["source", "target"]).to_frame(index=False)
+    return pairs[pairs["source"] != pairs["target"]].reset_index(drop=True)
+
+
+def _correlation(pairs: pd.DataFrame, metacells: MuData, kind: Kind, rna_key: str, atac_key: str) -> np.ndarray:
+    source_key = atac_key if kind == "cis" else rna_key
+    target_key = atac_key if kind == "binding" else rna_key
+    source, target = (_unit_columns(metacells, key) for key in (source_key, target_key))
+    rows = metacells.mod[source_key].var_names.get_indexer(pairs["source"])
+    cols = metacells.mod[target_key].var_names.get_indexer(pairs["target"])
+    weight = np.empty(len(pairs))
+    for part in np.array_split(np.arange(len(pairs)), max(1, len(pairs) // 100_000)):  # bounds the memory
+        weight[part] = np.abs(np.einsum("ij,ij->j", source[:, rows[part]], target[:, cols[part]]))
+    return weight
+
+
+def _unit_columns(metacells: MuData, key: str) -> np.ndarray:
+    values = np.asarray(metacells.mod[key][metacells.mod[key].obs_names.sort_values()].X, dtype=np.float32)
+    values = values - values.mean(axis=0)
+    length = np.linalg.norm(values, axis=0)
+    return np.divide(values, length, out=np.zeros_like(values), where=length > 1e-6)
+
+
+def _from_graph(mdata: MuData, pairs: pd.DataFrame, kind: Kind, method: Baseline, key: str) -> np.ndarray:
+    rows, cols = mdata.var_names.get_indexer(pairs["source"]), mdata.var_names.get_indexer(pairs["target"])
+    if method == "motif":
+        scores = fitted_slot(mdata, MOTIF, key, kinds=[MOTIF])
+        return np.asarray(scores[rows, cols]).ravel()
+    near = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE]).copy()
+    near.data = np.exp(-near.data / D0)
+    if kind == "trans" and slot(key, MOTIF) in mdata.varp:
+        near = sparse.csr_matrix(fitted_slot(mdata, MOTIF, key, kinds=[MOTIF]) @ near)
+    elif kind == "trans":
+        return np.asarray(near.sum(axis=0)).ravel()[cols]
+    return np.asarray(near[rows, cols]).ravel()

@@ -1,0 +1,144 @@
+"""The command line: ``linger run`` and ``linger demo``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mudata import MuData
+
+_SPECIES = {"hg38": "human", "hg19": "human", "mm10": "mouse"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    options = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("linger").setLevel(logging.INFO)
+    for name in ("matplotlib", "numexpr"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        options.command(options)
+    except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+        # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"linger: error: {text}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="linger", description="Gene regulatory networks from paired RNA + ATAC data.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="infer the networks of an .h5mu file")
+    run.set_defaults(command=_run)
+    run.add_argument("input", type=Path, help="MuData file with modalities rna and atac")
+    run.add_argument("-o", "--output", type=Path, required=True, help="MuData file to write")
+    run.add_argument("--genome", default="hg38", help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: hg38)")
+    run.add_argument("--tfs", help="human, mouse, or a file with one TF a line (default: by --genome)")
+    run.add_argument("--fasta", type=Path, help="genome sequence (FASTA or 2bit); motifs are used only with it")
+    run.add_argument("--motifs", default="jaspar", help="jaspar, or a motif file (default: jaspar)")
+    run.add_argument("--missing-chromosomes", choices=["error", "skip"], default="error", help="what to do with peaks whose chromosome --fasta lacks")
+    run.add_argument("--groupby", help="column of obs with cell types that metacells stay within")
+    run.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
+    run.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
+    run.add_argument("--max-distance", type=int, default=1_000_000, help="reach of a peak in base pairs (default: 1000000)")
+    run.add_argument("--store", type=Path, help="folder for the trained networks (default: none)")
+    run.add_argument("--n-folds", type=int, default=5, help="folds of the cross-validation; 0 skips it (default: 5)")
+    run.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    run.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+    run.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
+    run.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
+    demo = commands.add_parser("demo", help="simulate data with known truth, infer its networks, and compare")
+    demo.set_defaults(command=_demo)
+    demo.add_argument("-o", "--output", type=Path, default=Path("linger_demo"), help="folder for the results (default: linger_demo)")
+    demo.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    import mudata
+
+    import linger as lg
+
+    if not options.input.is_file():
+        msg = f"There is no file {options.input}."
+        raise FileNotFoundError(msg)
+    mdata = mudata.read_h5mu(options.input)
+    keys = {"rna_key": options.rna_key, "atac_key": options.atac_key}
+    if options.restore_counts:
+        lg.pp.restore_counts(mdata, modalities=list(keys.values()))
+    _prepare(mdata, options, keys)
+    lg.tl.fit(
+        mdata,
+        groupby=options.groupby,
+        config=lg.FitConfig(n_folds=options.n_folds),
+        device=options.device,
+        store=options.store,
+        layer=options.layer,
+        rng=options.seed,
+        **keys,
+    )
+    lg.io.write_h5mu(mdata, path=options.output)
+    for kind in ("trans", "cis", "binding"):
+        found = lg.get.matrix(mdata, kind=kind, **keys).matrix
+        print(f"{kind}: {found.shape[0]} x {found.shape[1]}, {found.nnz} edges")
+    print(f"Wrote {options.output}")
+
+
+def _prepare(mdata: MuData, options: argparse.Namespace, keys: dict[str, str]) -> None:
+    """Annotate genes, mark TFs, link peaks and scan motifs as asked."""
+    import linger as lg
+
+    lg.pp.annotate_genes(mdata, annotation=options.genome, rna_key=keys["rna_key"])
+    tfs = options.tfs or _SPECIES.get(options.genome)
+    if tfs is None:
+        msg = "Say which genes are TFs: --tfs human, --tfs mouse or --tfs FILE."
+        raise ValueError(msg)
+    listed = tfs if tfs in ("human", "mouse") else Path(tfs).read_text().split()
+    lg.pp.mark_tfs(mdata, tfs=listed, rna_key=keys["rna_key"])
+    lg.pp.link_peaks(mdata, max_distance=options.max_distance, **keys)
+    if options.fasta is not None:
+        lg.pp.scan_motifs(
+            mdata, genome=options.fasta, motifs=options.motifs, missing_chromosomes=options.missing_chromosomes, **keys
+        )
+
+
+def _demo(options: argparse.Namespace) -> None:
+    import matplotlib as mpl
+
+    import linger as lg
+
+    mpl.use("Agg")
+    started = time.perf_counter()
+    print("Simulating paired RNA + ATAC data from a known regulatory network ...", flush=True)
+    data = lg.ds.simulate(rng=options.seed)
+    mdata = data.mdata
+    lg.pp.link_peaks(mdata)
+    metacells = lg.pp.metacells(mdata, groupby="cell_type", rng=options.seed)
+    print(f"Training {mdata['rna'].n_vars} networks on {metacells.n_obs} metacells ...", flush=True)
+    lg.tl.fit(mdata, metacells=metacells, store=options.output / "networks", rng=options.seed)
+    table = lg.bm.recovery(
+        mdata, metacells, truth={kind: getattr(data.truth, kind) for kind in ("trans", "cis", "binding")}
+    )
+    _write_demo(mdata, table, options.output)
+    print(f"\nHow well the true network was recovered (higher is better, {time.perf_counter() - started:.0f} s in all):\n")
+    print(table.round(3).to_string(index=False))
+    print(f"\nWrote networks, table and figures to {options.output}")
+
+
+def _write_demo(mdata: MuData, table: pd.DataFrame, folder: Path) -> None:
+    import linger as lg
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lg.io.write_h5mu(mdata, path=folder / "demo.h5mu")
+    table.to_csv(folder / "recovery.csv", index=False)
+    lg.pl.recovery(table).figure.savefig(folder / "recovery.png", dpi=150)
+    lg.pl.training(mdata).savefig(folder / "training.png", dpi=150)

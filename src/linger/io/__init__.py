@@ -1,0 +1,8 @@
+"""Files: the store of trained networks."""
+
+from linger.io._attach import attach
+from linger.io._read_store import read_store
+from linger.io._store import NetworkStore
+from linger.io._write import write_h5mu
+
+__all__ = ["NetworkStore", "attach", "read_store", "write_h5mu"]

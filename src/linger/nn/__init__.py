@@ -1,0 +1,32 @@
+"""The numerical core: torch only, knows tensors and names, not AnnData."""
+
+from linger.nn._correlation import weight_correlation
+from linger.nn._ensemble import Activation, Inputs, Layers, Weights, forward, predict
+from linger.nn._init import hashed_uniform, initial_weights, name_hash
+from linger.nn._losses import MotifGraph, l1_penalty, manifold_penalty, motif_graph
+from linger.nn._matmul import matmul_t
+from linger.nn._shapley import Shapley, shapley, shapley_values
+from linger.nn._train import Trained, train
+
+__all__ = [
+    "Activation",
+    "Inputs",
+    "Layers",
+    "MotifGraph",
+    "Shapley",
+    "Trained",
+    "Weights",
+    "forward",
+    "hashed_uniform",
+    "initial_weights",
+    "l1_penalty",
+    "manifold_penalty",
+    "matmul_t",
+    "motif_graph",
+    "name_hash",
+    "predict",
+    "shapley",
+    "shapley_values",
+    "train",
+    "weight_correlation",
+]

@@ -1,0 +1,113 @@
+"""The ensemble of per-gene networks: inputs and weights of a block of genes, and its forward pass.
+
+A block holds G genes. All share the standardised expression of the T transcription factors; each has the accessibility of its own
+regulatory elements (REs). Every array is laid out (gene, feature or unit, sample), so that the first layer of the whole block is
+one product over the TFs and one batched product over the REs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from linger.nn._matmul import matmul_t
+
+Activation = Literal["relu", "sigmoid", "tanh"]
+
+
+class Inputs(NamedTuple):
+    """Standardised inputs of a block of G genes over M samples."""
+
+    tf: Tensor
+    """TF expression, T x M, shared by all genes."""
+    re: Tensor
+    """RE accessibility, G x (1 + P) x M. Row 0 is 1 (its weight is the bias); rows past a gene's own REs are 0."""
+    own_gene: Tensor
+    """Positions in the block of the genes that are TFs themselves."""
+    own_tf: Tensor
+    """For each of these its position among the TFs: a gene never predicts itself."""
+
+
+class Weights(NamedTuple):
+    """Weights of a block of G networks F -> H -> H2 -> 1."""
+
+    tf: Tensor
+    """First layer, TFs: G x H x T."""
+    re: Tensor
+    """First layer, bias and REs: G x H x (1 + P)."""
+    w2: Tensor
+    """G x H2 x H."""
+    b2: Tensor
+    """G x H2 x 1."""
+    w3: Tensor
+    """G x 1 x H2."""
+    b3: Tensor
+    """G x 1 x 1."""
+
+
+class Layers(NamedTuple):
+    """Pre-activations and activations of both hidden layers, and the output, each G x units x M."""
+
+    z1: Tensor
+    a1: Tensor
+    z2: Tensor
+    a2: Tensor
+    y: Tensor
+
+
+def _relu_slope(a: Tensor) -> Tensor:
+    return (a > 0).to(a.dtype)
+
+
+def _sigmoid_slope(a: Tensor) -> Tensor:
+    return a * (1 - a)
+
+
+def _tanh_slope(a: Tensor) -> Tensor:
+    return 1 - a * a
+
+
+# each activation with its derivative, written as a function of the activation's value
+ACTIVATIONS: dict[Activation, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "relu": (torch.relu, _relu_slope),
+    "sigmoid": (torch.sigmoid, _sigmoid_slope),
+    "tanh": (torch.tanh, _tanh_slope),
+}
+
+
+def forward(weights: Weights, inputs: Inputs, activation: Activation) -> Layers:
+    """Run the networks of a block.
+
+    Parameters
+    ----------
+    weights
+        Networks of G genes.
+    inputs
+        Their inputs over M samples.
+    activation
+        Non-linearity of both hidden layers.
+
+    Returns
+    -------
+    All layers; ``y`` is the prediction, G x 1 x M.
+    """
+    function, _ = ACTIVATIONS[activation]
+    n_genes, n_hidden, n_tfs = weights.tf.shape
+    z1 = matmul_t(weights.tf.reshape(n_genes * n_hidden, n_tfs), inputs.tf.T).view(n_genes, n_hidden, -1)
+    return upper_layers(weights, z1.baddbmm_(weights.re, inputs.re), function)
+
+
+def upper_layers(weights: Weights, z1: Tensor, function: Callable[[Tensor], Tensor]) -> Layers:
+    """Run everything above the first pre-activation `z1` (G x H x M)."""
+    a1 = function(z1)
+    z2 = torch.baddbmm(weights.b2, weights.w2, a1)
+    a2 = function(z2)
+    return Layers(z1, a1, z2, a2, torch.baddbmm(weights.b3, weights.w3, a2))
+
+
+def predict(weights: Weights, inputs: Inputs, activation: Activation = "relu") -> Tensor:
+    """Return the prediction for every gene and sample, G x M."""
+    return forward(weights, inputs, activation).y[:, 0]

@@ -1,0 +1,102 @@
+"""Starting weights that depend on names, never on positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+import numpy as np
+import torch
+
+from linger.nn._ensemble import Inputs, Weights
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+def name_hash(names: Iterable[str]) -> np.ndarray:
+    """Return a 64-bit hash of every name, the same on every machine (uint64, one a name)."""
+    digests = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """SplitMix64's finaliser (Steele, Lea & Flood 2014), in place: every input bit reaches every output bit."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x ^= x >> np.uint64(shift)
+        x *= np.uint64(factor)
+    x ^= x >> np.uint64(31)
+    return x
+
+
+def hashed_uniform(rows: np.ndarray, columns: np.ndarray, units: int) -> np.ndarray:
+    """Return uniform numbers in [-1, 1) keyed by (row, column, unit): len(rows) x units x len(columns), float32.
+
+    Counter-based (no state), so a value depends on its own key only: removing or reordering other rows and columns does not
+    change it.
+
+    Parameters
+    ----------
+    rows, columns
+        Keys, uint64.
+    units
+        Number of independent values per pair.
+    """
+    counter = _mix(np.arange(1, units + 1, dtype=np.uint64) * _STEP)
+    with np.errstate(over="ignore"):
+        keys = _mix(rows[:, None] ^ counter)[:, :, None] + columns
+        bits = _mix(keys) >> np.uint64(40)
+    return bits.astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
+
+
+def initial_weights(
+    inputs: Inputs, genes: np.ndarray, tfs: np.ndarray, res: np.ndarray, *, hidden: tuple[int, int] = (64, 16), seed: int = 0
+) -> Weights:
+    """Draw starting weights, uniform in +-1/sqrt(fan-in) as ``torch.nn.Linear`` does, keyed by names and seed.
+
+    Inputs that are constant (all 0 after standardisation), padding and the gene's own TF start at 0, where only the manifold term
+    can move them.
+
+    Parameters
+    ----------
+    inputs
+        Inputs of the block; give its device and number format.
+    genes, tfs
+        Name hashes of the G genes and T TFs (uint64).
+    res
+        Name hashes of every gene's REs, G x (1 + P); column 0 and padding are ignored.
+    hidden
+        Units of both hidden layers.
+    seed
+        Seed, mixed into the key of every gene.
+
+    Returns
+    -------
+    Weights of the G networks.
+    """
+    h1, h2 = hidden
+    dtype, device = inputs.tf.dtype, inputs.tf.device
+    seeded = _mix(genes + np.uint64(seed % 2**63) * _STEP)
+
+    def tensor(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values).to(device, dtype)
+
+    tf_used = inputs.tf.any(dim=1)
+    re_used = inputs.re.any(dim=2)
+    fan_in = tf_used.sum() + re_used.sum(dim=1) - 1
+    fan_in[inputs.own_gene] -= tf_used[inputs.own_tf].to(fan_in.dtype)
+    bound = fan_in.clamp(min=1).to(dtype).rsqrt()[:, None, None]
+    tf = tensor(hashed_uniform(seeded, tfs, h1)).mul_(bound).mul_(tf_used)
+    tf[inputs.own_gene, :, inputs.own_tf] = 0
+    res = np.where(re_used.cpu().numpy(), res, np.uint64(0))
+    re = torch.cat([tensor(hashed_uniform(seeded[g : g + 1], res[g], h1)) for g in range(len(res))])
+    re = re.mul_(bound).mul_(re_used[:, None, :])
+    upper = tensor(hashed_uniform(seeded, name_hash(f"upper {i}" for i in range(h1 + 3)), h2))
+    w2, b2, w3, b3 = upper.split([h1, 1, 1, 1], dim=2)
+    return Weights(
+        tf,
+        re,
+        (w2 * h1**-0.5).contiguous(),
+        (b2 * h1**-0.5).contiguous(),
+        (w3 * h2**-0.5).transpose(1, 2).contiguous(),
+        (b3[:, :1] * h2**-0.5).contiguous(),
+    )

@@ -1,0 +1,78 @@
+"""Penalties of the first layer in closed form, with their gradients added in place."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from linger.nn._ensemble import Inputs, Weights
+
+
+class MotifGraph(NamedTuple):
+    """Normalised bipartite motif graph of every gene of a block."""
+
+    adjacency: Tensor
+    """Bn = D_TF^-1/2 B D_RE^-1/2, G x T x (1 + P); column 0 (the bias) and padding are 0."""
+    tf_nodes: Tensor
+    """1 where a TF has an edge in the gene's graph, G x 1 x T."""
+    re_nodes: Tensor
+    """1 where an RE has an edge, G x 1 x (1 + P)."""
+
+
+def motif_graph(affinity: Tensor, inputs: Inputs) -> MotifGraph:
+    """Normalise the motif affinities of a block within each gene's own graph (its REs, its own TF left out).
+
+    Parameters
+    ----------
+    affinity
+        B >= 0, G x T x (1 + P), column 0 and padding 0.
+    inputs
+        The block; only the positions of own TFs are used.
+
+    Notes
+    -----
+    Normalised Laplacian of the bipartite graph: Yuan & Duren 2024, Methods, manifold regularisation. D^-1/2 is 0 where the degree is.
+    """
+    affinity = affinity.clone()
+    affinity[inputs.own_gene, inputs.own_tf] = 0
+    tf_degree, re_degree = affinity.sum(dim=2, keepdim=True), affinity.sum(dim=1, keepdim=True)
+    adjacency = affinity.mul_(_inverse_sqrt(tf_degree)).mul_(_inverse_sqrt(re_degree))
+    nodes = (tf_degree > 0).to(affinity.dtype).transpose(1, 2).contiguous(), (re_degree > 0).to(affinity.dtype)
+    return MotifGraph(adjacency, *nodes)
+
+
+def _inverse_sqrt(degree: Tensor) -> Tensor:
+    return torch.where(degree > 0, degree.clamp(min=torch.finfo(degree.dtype).tiny).rsqrt(), 0)
+
+
+def manifold_penalty(weights: Weights, graph: MotifGraph) -> Tensor:
+    """Return tr(W^T Lnorm W) of every gene (length G) without forming the Laplacian.
+
+    ``tr(W^T Lnorm W) = ||W||^2 (nodes with an edge) - 2 sum(W_TF * (Bn W_RE))``.
+    """
+    squares = (weights.tf.square() * graph.tf_nodes).sum((1, 2)) + (weights.re.square() * graph.re_nodes).sum((1, 2))
+    return squares - 2 * (torch.bmm(weights.tf, graph.adjacency) * weights.re).sum((1, 2))
+
+
+def add_manifold_gradient(gradient: Weights, weights: Weights, graph: MotifGraph, weight: float) -> None:
+    """Add ``weight`` times the gradient of :func:`manifold_penalty` to `gradient`."""
+    gradient.tf.addcmul_(weights.tf, graph.tf_nodes, value=2 * weight)
+    gradient.re.addcmul_(weights.re, graph.re_nodes, value=2 * weight)
+    gradient.tf.baddbmm_(weights.re, graph.adjacency.transpose(1, 2), alpha=-2 * weight)
+    gradient.re.baddbmm_(weights.tf, graph.adjacency, alpha=-2 * weight)
+
+
+def l1_penalty(weights: Weights) -> Tensor:
+    """Return the sum of |weight| over all layers of every gene, biases left out (length G)."""
+    parts = (weights.tf, weights.re[:, :, 1:], weights.w2, weights.w3)
+    return torch.stack([part.abs().sum((1, 2)) for part in parts]).sum(0)
+
+
+def add_l1_gradient(gradient: Weights, weights: Weights, weight: float) -> None:
+    """Add ``weight`` times the (sub)gradient of :func:`l1_penalty` to `gradient`; 0 at 0."""
+    gradient.tf.add_(weights.tf.sign(), alpha=weight)
+    gradient.re[:, :, 1:].add_(weights.re[:, :, 1:].sign(), alpha=weight)
+    gradient.w2.add_(weights.w2.sign(), alpha=weight)
+    gradient.w3.add_(weights.w3.sign(), alpha=weight)

@@ -1,0 +1,206 @@
+"""What a fit works on: arrays in canonical order, free of AnnData.
+
+TFs are sorted by name, peaks by location, genes by number of peaks and then name. Sums therefore run in the same order whatever the
+order of the input, and genes of a block need little padding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from linger import nn
+from linger._keys import CHROM, DISTANCE, IS_TF, MOTIF, START, slot
+from linger._validate import columns, known_names, paired, parse_peaks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mudata import MuData
+
+
+class Design(NamedTuple):
+    """Names and wiring, in canonical order."""
+
+    genes: pd.Index
+    """Genes to fit."""
+    tfs: pd.Index
+    peaks: pd.Index
+    """Peaks within reach of at least one of the genes."""
+    links: sparse.csr_matrix
+    """Genes x peaks; what is stored is linked."""
+    own_tf: np.ndarray
+    """Position of every gene among the TFs, -1 if it is none."""
+    affinity: sparse.csr_matrix | None
+    """Motif affinity, peaks x TFs; None without motifs."""
+
+
+class Standardized(NamedTuple):
+    """A matrix of features x samples with mean 0 and standard deviation 1, and the moments it had."""
+
+    values: np.ndarray
+    mean: np.ndarray
+    sd: np.ndarray
+
+    def apply(self, raw: np.ndarray) -> np.ndarray:
+        """Standardise other samples (features x samples) with these moments; constant features become 0."""
+        centred = raw.astype(np.float64) - self.mean[:, None]
+        scaled = np.divide(centred, self.sd[:, None], out=np.zeros_like(centred), where=self.sd[:, None] > 0)
+        return scaled.astype(np.float32)
+
+
+class Samples(NamedTuple):
+    """Standardised values of the metacells, features x samples."""
+
+    names: pd.Index
+    tf: Standardized
+    re: Standardized
+    target: Standardized
+
+
+class Block(NamedTuple):
+    """Tensors of G genes."""
+
+    rows: np.ndarray
+    """Positions of the genes in the design."""
+    columns: np.ndarray
+    """Positions of their peaks, G x P; past a gene's own peaks the number of peaks."""
+    n_res: np.ndarray
+    inputs: nn.Inputs
+    targets: torch.Tensor
+    graph: nn.MotifGraph | None
+
+
+def make_design(
+    mdata: MuData, *, genes: list[str] | None, rna_key: str, atac_key: str, key_added: str, use_motifs: bool
+) -> Design:
+    """Read names and wiring from an annotated MuData, checking them.
+
+    Raises
+    ------
+    KeyError
+        If the TFs are not marked, the peaks are not linked, or a gene is unknown.
+    ValueError
+        If there is no TF among the genes, or none of the genes has a peak.
+    """
+    rna, atac = paired(mdata, rna_key=rna_key, atac_key=atac_key)
+    columns(rna.var, [IS_TF], f"mdata[{rna_key!r}].var", "lg.pp.mark_tfs(mdata)")
+    is_tf = rna.var[IS_TF].to_numpy(dtype=bool)
+    if not is_tf.any():
+        msg = "No gene is marked as a transcription factor in rna.var['is_tf']. Call lg.pp.mark_tfs with names that are in rna.var_names."
+        raise ValueError(msg)
+    wanted = rna.var_names if genes is None else known_names(genes, rna.var_names, "genes")
+    located = parse_peaks(atac)
+    peaks = located.assign(name=located.index).sort_values([CHROM, START, "name"]).index
+    links = _read_varp(mdata, slot(key_added, DISTANCE), peaks, wanted, "lg.pp.link_peaks(mdata)").T.tocsr()
+    n_res = np.diff(links.indptr)
+    if not n_res.any():
+        msg = "None of the genes has a peak in its window. Check gene locations (lg.pp.annotate_genes) and peaks (lg.pp.link_peaks)."
+        raise ValueError(msg)
+    order = np.lexsort([wanted.astype(str), n_res])
+    order = order[n_res[order] > 0]
+    genes_index, tfs = wanted[order], rna.var_names[is_tf].sort_values()
+    affinity = None
+    if use_motifs and slot(key_added, MOTIF) in mdata.varp:
+        affinity = _read_varp(mdata, slot(key_added, MOTIF), tfs, peaks, "lg.pp.scan_motifs(mdata)").T.tocsr()
+    return Design(genes_index, tfs, peaks, links[order], tfs.get_indexer(genes_index), affinity)
+
+
+def _read_varp(mdata: MuData, key: str, rows: pd.Index, cols: pd.Index, fix: str) -> sparse.csr_matrix:
+    """Return a block of a varp matrix by names, with explicit zeros kept."""
+    if key not in mdata.varp:
+        msg = f"mdata.varp has no {key!r}. Call {fix} first."
+        raise KeyError(msg)
+    matrix = sparse.csr_matrix(mdata.varp[key])
+    if np.isnan(matrix.data).any():
+        msg = f"mdata.varp[{key!r}] holds NaN, as mdata.update() leaves it after a modality is added. Call {fix} again."
+        raise ValueError(msg)
+    picked = matrix[mdata.var_names.get_indexer(rows)][:, mdata.var_names.get_indexer(cols)]
+    picked.sort_indices()
+    return picked
+
+
+def make_samples(metacells: MuData, design: Design, *, rna_key: str, atac_key: str) -> Samples:
+    """Standardise the metacells, in the order of their names."""
+    rna, atac = paired(metacells, rna_key=rna_key, atac_key=atac_key)
+    names = rna.obs_names.sort_values()
+    return Samples(
+        names,
+        standardize(read_values(rna, names, design.tfs)),
+        standardize(read_values(atac, names, design.peaks)),
+        standardize(read_values(rna, names, design.genes)),
+    )
+
+
+def read_values(adata: object, cells: pd.Index, features: pd.Index) -> np.ndarray:
+    """Return ``adata[cells, features].X`` as dense float32, features x cells."""
+    rows, cols = adata.obs_names.get_indexer(cells), adata.var_names.get_indexer(features)  # type: ignore[attr-defined]
+    if (cols < 0).any():
+        msg = f"{int((cols < 0).sum())} features of the data are missing from the metacells. Make them from the same MuData."
+        raise ValueError(msg)
+    X = adata.X[rows][:, cols]  # type: ignore[attr-defined]
+    dense = X.toarray() if sparse.issparse(X) else np.asarray(X)
+    if not np.isfinite(dense).all():
+        msg = "The metacells hold NaN or infinite values. Make them with lg.pp.metacells(mdata)."
+        raise ValueError(msg)
+    return np.ascontiguousarray(dense.T, dtype=np.float32)
+
+
+def standardize(raw: np.ndarray) -> Standardized:
+    """Standardise features x samples; features that do not vary (to float32 precision) become 0."""
+    mean = raw.mean(axis=1, dtype=np.float64)
+    sd = raw.std(axis=1, dtype=np.float64)
+    sd[sd <= 1e-6 * np.abs(mean)] = 0
+    moments = Standardized(np.empty(0, dtype=np.float32), mean, sd)
+    return moments._replace(values=moments.apply(raw))
+
+
+def iterate_blocks(
+    design: Design, samples: Samples, *, block_size: int, device: torch.device, manifold: bool
+) -> Iterator[Block]:
+    """Yield the genes in blocks, with all tensors on `device`."""
+    tf = torch.from_numpy(samples.tf.values).to(device)
+    # the row of zeros at the end is what padding points at
+    re = torch.from_numpy(np.vstack([samples.re.values, np.zeros((1, len(samples.names)), dtype=np.float32)])).to(device)
+    targets = torch.from_numpy(samples.target.values)
+    affinity = _with_empty_row(design.affinity) if manifold and design.affinity is not None else None
+    for start in range(0, len(design.genes), block_size):
+        rows = np.arange(start, min(start + block_size, len(design.genes)))
+        columns, n_res = _padded_columns(design.links, rows)
+        inputs = _block_inputs(tf, re, columns, design.own_tf[rows])
+        graph = None if affinity is None else _block_graph(affinity, columns, inputs)
+        yield Block(rows, columns, n_res, inputs, targets[rows].to(device), graph)
+
+
+def _padded_columns(links: sparse.csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    n_res = np.diff(links.indptr)[rows]
+    columns = np.full((len(rows), n_res.max()), links.shape[1])
+    columns[np.arange(n_res.max()) < n_res[:, None]] = links[rows].indices
+    return columns, n_res
+
+
+def _block_inputs(tf: torch.Tensor, re: torch.Tensor, columns: np.ndarray, own_tf: np.ndarray) -> nn.Inputs:
+    ones = torch.ones(len(columns), 1, re.shape[1], device=re.device)
+    own_gene = np.flatnonzero(own_tf >= 0)
+    return nn.Inputs(
+        tf,
+        torch.cat([ones, re[torch.from_numpy(columns).to(re.device)]], dim=1),
+        torch.from_numpy(own_gene).to(re.device),
+        torch.from_numpy(own_tf[own_gene]).to(re.device),
+    )
+
+
+def _with_empty_row(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    return sparse.vstack([matrix, sparse.csr_matrix((1, matrix.shape[1]), dtype=matrix.dtype)], format="csr")
+
+
+def _block_graph(affinity: sparse.csr_matrix, columns: np.ndarray, inputs: nn.Inputs) -> nn.MotifGraph:
+    n_genes, width = columns.shape
+    picked = affinity[columns.ravel()].toarray()
+    dense = np.zeros((n_genes, affinity.shape[1], width + 1), dtype=np.float32)
+    dense[:, :, 1:] = picked.reshape(n_genes, width, -1).transpose(0, 2, 1)
+    return nn.motif_graph(torch.from_numpy(dense).to(inputs.tf.device), inputs)

@@ -1,0 +1,171 @@
+"""Train all networks, block by block, and gather what the graph needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from tqdm.auto import tqdm
+
+from linger import nn
+from linger.tl._design import Block, Design, Samples, Standardized, iterate_blocks
+
+if TYPE_CHECKING:
+    from linger._config import FitConfig
+    from linger.io._store import StoreWriter
+
+
+class Graph(NamedTuple):
+    """The fitted graph in canonical order: G genes, T TFs, N peaks."""
+
+    gamma: np.ndarray
+    """Trans strength, G x T: mean |Shapley value| of a TF."""
+    gamma_sign: np.ndarray
+    beta: sparse.csr_matrix
+    """Cis strength, G x N: mean |Shapley value| of a peak."""
+    beta_sign: sparse.csr_matrix
+    alpha: np.ndarray
+    """Binding strength, N x T."""
+    loss: np.ndarray
+    """Mean loss over genes, one value an epoch; NaN where not recorded."""
+
+
+class Trainer(NamedTuple):
+    """The settings shared by all blocks of a run."""
+
+    config: FitConfig
+    device: torch.device
+    seed: int
+
+    def train(self, block: Block, design: Design, keys: Keys) -> nn.Trained:
+        """Train one block from its starting weights."""
+        config = self.config
+        res = np.concatenate([keys.peaks, np.zeros(1, dtype=np.uint64)])[block.columns]
+        res = np.concatenate([np.zeros((len(res), 1), dtype=np.uint64), res], axis=1)
+        start = nn.initial_weights(
+            block.inputs, keys.genes[block.rows], keys.tfs, res, hidden=config.hidden, seed=self.seed
+        )
+        return nn.train(
+            start,
+            block.inputs,
+            block.targets,
+            epochs=config.epochs,
+            learning_rate=config.learning_rate,
+            l1=config.l1,
+            manifold=0.0 if block.graph is None else config.manifold,
+            graph=block.graph,
+            activation=config.activation,
+        )
+
+    def blocks(self, design: Design, samples: Samples, description: str) -> tqdm:
+        """Iterate over the blocks with a progress bar."""
+        blocks = iterate_blocks(
+            design, samples, block_size=self.config.block_size, device=self.device, manifold=self.config.manifold > 0
+        )
+        total = -(-len(design.genes) // self.config.block_size)
+        return tqdm(blocks, desc=description, total=total, unit="block", mininterval=1, disable=None, leave=False)
+
+
+class Keys(NamedTuple):
+    """Name hashes that starting weights are drawn from."""
+
+    genes: np.ndarray
+    tfs: np.ndarray
+    peaks: np.ndarray
+
+    @classmethod
+    def of(cls, design: Design) -> Keys:
+        """Hash the names of a design."""
+        return cls(*(nn.name_hash(map(str, names)) for names in (design.genes, design.tfs, design.peaks)))
+
+
+def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: StoreWriter | None = None) -> Graph:
+    """Train every gene's network and summarise the networks as a graph.
+
+    Parameters
+    ----------
+    design, samples
+        Names, wiring and standardised metacells.
+    trainer
+        Settings.
+    writer
+        Store that receives the weights.
+
+    Returns
+    -------
+    The graph. Memory: ``4 * (N * T + 2 * G * T)`` bytes for the strengths, ``4 * N * M`` for the inputs.
+    """
+    n_genes, n_tfs, n_peaks = len(design.genes), len(design.tfs), len(design.peaks)
+    gamma, gamma_sign = np.zeros((n_genes, n_tfs), np.float32), np.zeros((n_genes, n_tfs), np.int8)
+    beta, beta_sign = (np.zeros(design.links.nnz, dtype) for dtype in (np.float32, np.int8))
+    alpha = torch.zeros((n_peaks + 1, n_tfs), device=trainer.device)  # the last row takes the padding
+    losses, keys = [], Keys.of(design)
+    background = background_columns(len(samples.names), trainer)
+    for block in trainer.blocks(design, samples, "networks"):
+        trained = trainer.train(block, design, keys)
+        shapley = nn.shapley(
+            trained.weights, block.inputs, _at(block.inputs, background), activation=trainer.config.activation
+        )
+        gamma[block.rows], gamma_sign[block.rows] = shapley.tf.cpu(), shapley.tf_sign.cpu()
+        span = slice(design.links.indptr[block.rows[0]], design.links.indptr[block.rows[-1] + 1])
+        own = np.arange(block.columns.shape[1]) < block.n_res[:, None]
+        beta[span], beta_sign[span] = shapley.re.cpu().numpy()[own], shapley.re_sign.cpu().numpy()[own]
+        columns = torch.from_numpy(block.columns.ravel()).to(alpha.device)
+        alpha.index_reduce_(0, columns, nn.weight_correlation(trained.weights).flatten(0, 1), "amax")
+        losses.append(trained.loss)
+        if writer is not None:
+            weights = {name: value.cpu().numpy() for name, value in trained.weights._asdict().items()}
+            writer.add_block(weights, block.rows, block.n_res)
+    like_links = [sparse.csr_matrix((values, design.links.indices, design.links.indptr), design.links.shape) for values in (beta, beta_sign)]
+    return Graph(gamma, gamma_sign, *like_links, alpha[:-1].cpu().numpy(), torch.cat(losses).mean(0).numpy())
+
+
+def background_columns(n_samples: int, trainer: Trainer) -> np.ndarray:
+    """Return the positions of the metacells that stand for the unknown, sorted."""
+    rng = np.random.default_rng([trainer.seed, 1])
+    return np.sort(rng.choice(n_samples, size=min(trainer.config.n_background, n_samples), replace=False))
+
+
+def _at(inputs: nn.Inputs, columns: np.ndarray) -> nn.Inputs:
+    index = torch.from_numpy(columns).to(inputs.tf.device)
+    return inputs._replace(tf=inputs.tf[:, index], re=inputs.re[:, :, index])
+
+
+def predict_held_out(
+    design: Design, train: Samples, test: tuple[np.ndarray, np.ndarray], trainer: Trainer, *, description: str
+) -> np.ndarray:
+    """Train on some metacells and predict others.
+
+    Parameters
+    ----------
+    design, train
+        Names, wiring and the metacells to learn from.
+    test
+        Raw TF expression (T x M) and accessibility (N x M) of the metacells to predict.
+    trainer
+        Settings.
+    description
+        Text of the progress bar.
+
+    Returns
+    -------
+    Predicted expression in standard deviations of the training metacells, G x M.
+    """
+    keys = Keys.of(design)
+    other = Samples(train.names[:0], _moments(train.tf, test[0]), _moments(train.re, test[1]), train.target)
+    tf = torch.from_numpy(other.tf.values).to(trainer.device)
+    re = torch.from_numpy(np.vstack([other.re.values, np.zeros((1, tf.shape[1]), np.float32)])).to(trainer.device)
+    predicted = np.zeros((len(design.genes), tf.shape[1]), dtype=np.float32)
+    for block in trainer.blocks(design, train, description):
+        trained = trainer.train(block, design, keys)
+        ones = torch.ones(len(block.rows), 1, tf.shape[1], device=tf.device)
+        columns = torch.from_numpy(block.columns).to(tf.device)
+        inputs = block.inputs._replace(tf=tf, re=torch.cat([ones, re[columns]], dim=1))
+        predicted[block.rows] = nn.predict(trained.weights, inputs, trainer.config.activation).cpu().numpy()
+    return predicted
+
+
+def _moments(trained: Standardized, raw: np.ndarray) -> Standardized:
+    return trained._replace(values=trained.apply(raw))

@@ -1,0 +1,228 @@
+"""Fit the networks of all genes: the main job."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+import linger
+from linger._config import FitConfig
+from linger._docs import docs
+from linger._keys import DEFAULT_KEY
+from linger._logging import logger
+from linger.io._store import StoreWriter
+from linger.pp._metacells import metacells as make_metacells
+from linger.tl._crossval import cross_validate
+from linger.tl._design import Design, Samples, make_design, make_samples
+from linger.tl._ensemble import Graph, Trainer, background_columns, train_all
+from linger.tl._write_graph import write_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mudata import MuData
+
+
+@docs.dedent
+def fit(
+    mdata: MuData,
+    *,
+    metacells: MuData | None = None,
+    groupby: str | None = None,
+    genes: Iterable[str] | None = None,
+    config: FitConfig | None = None,
+    device: str = "auto",
+    store: str | Path | None = None,
+    rna_key: str = "rna",
+    atac_key: str = "atac",
+    layer: str | None = None,
+    key_added: str = DEFAULT_KEY,
+    rng: int = 0,
+    copy: bool = False,
+) -> MuData | None:
+    """Train a network for every gene and write the population's regulatory network.
+
+    Gene i is predicted over metacells by a network F -> 64 -> 16 -> 1 from the standardised expression of all TFs but itself and
+    the accessibility of all peaks (REs) within reach of its TSS, minimising ::
+
+        MSE + l1 * sum |weights| + manifold * tr(W1^T Lnorm W1)
+
+    (Yuan & Duren 2024, Methods, without the bulk term). The strength of TF -> gene (gamma, *trans*) and of RE -> gene (beta, *cis*)
+    is the mean absolute Shapley value over metacells; that of TF -> RE (alpha, *binding*) is the Pearson correlation of their
+    first-layer weights, negative ones as 0, maximum over the genes in reach of the RE.
+
+    Parameters
+    ----------
+    %(mdata)s Needs TFs (:func:`linger.pp.mark_tfs`) and links (:func:`linger.pp.link_peaks`); motif affinities
+        (:func:`linger.pp.scan_motifs`) are used where present.
+    metacells
+        Metacells of the same data from :func:`linger.pp.metacells`; None makes them with its defaults and `groupby`.
+    groupby
+        Column of ``obs`` with cell types that metacells stay within.
+    genes
+        Genes to fit; None fits every gene with a peak in reach.
+    config
+        Settings of networks and training; None takes the defaults of :class:`linger.FitConfig`.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    store
+        Folder for the trained networks; None keeps none, which suffices for the networks of populations, cell types and cells.
+    %(rna_key)s
+    %(atac_key)s
+    %(layer)s
+    %(key_added)s
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    None, or the copy. Writes into ``mdata`` (all matrices over the joint axis, rows regulators, columns targets):
+
+    - ``varp["linger_trans"]``, ``varp["linger_cis"]``, ``varp["linger_binding"]``: strengths, CSR float32. Binding keeps pairs with a
+      motif hit and the strongest share (``FitConfig.binding_share``).
+    - ``varp["linger_trans_sign"]``, ``varp["linger_cis_sign"]``: +1 activates, -1 represses, CSR int8.
+    - ``rna.var["linger_fitted"]``, ``rna.var["linger_r2"]``, ``rna.var["linger_correlation"]``: quality by cross-validation.
+    - ``uns["linger"]["fit"]``: settings, versions, loss; ``uns["linger"]["store"]``: where the networks are.
+
+    Raises
+    ------
+    KeyError
+        If a modality, column or link matrix is missing, or a gene is unknown.
+    ValueError
+        If cells are not paired, values are not counts, no TF is among the genes, no gene has a peak, or a group is too small.
+    RuntimeError
+        If CUDA is asked for and not there.
+
+    Notes
+    -----
+    Memory: ``4 * n_peaks * (n_metacells + n_tfs)`` bytes beside the data; the store takes
+    ``256 * n_genes * (n_tfs + peaks per gene)`` bytes on disk.
+
+    Examples
+    --------
+    >>> import linger as lg
+    >>> mdata = lg.ds.toy()
+    >>> lg.pp.link_peaks(mdata)
+    >>> lg.tl.fit(mdata, config=lg.FitConfig(epochs=5, n_folds=0))
+    >>> lg.get.network(mdata, kind="trans").columns.tolist()
+    ['source', 'target', 'weight', 'sign']
+    """
+    config = FitConfig() if config is None else config
+    trainer = Trainer(config, _device(device), rng)
+    design = make_design(
+        mdata,
+        genes=None if genes is None else [genes] if isinstance(genes, str) else list(genes),
+        rna_key=rna_key,
+        atac_key=atac_key,
+        key_added=key_added,
+        use_motifs=config.manifold > 0,
+    )
+    if metacells is None:
+        metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
+    design, samples = _drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
+    _report(design, samples)
+    with _writing(store, design, samples, trainer) as writer:
+        graph = train_all(design, samples, trainer, writer=writer)
+        quality = None
+        if config.n_folds and (settings := _metacell_settings(metacells)) is not None:
+            quality = cross_validate(mdata, design, trainer, settings=settings, n_folds=config.n_folds)
+        record = _record(design, samples, trainer, graph)
+        record["store"] = _finish_store(writer, design, samples, trainer, graph)
+    target = mdata.copy() if copy else mdata
+    write_graph(target, design, graph, quality, record, share=config.binding_share, rna_key=rna_key, key_added=key_added)
+    return target if copy else None
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        msg = "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
+        raise RuntimeError(msg)
+    return torch.device(name)
+
+
+def _drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samples]:
+    """Leave out genes whose expression does not vary over the metacells: there is nothing to predict."""
+    varies = samples.target.sd > 0
+    if not varies.any():
+        msg = "None of the genes varies over the metacells. Check the counts, or use more metacells or fewer neighbours."
+        raise ValueError(msg)
+    if not varies.all():
+        logger.info("%d genes do not vary over the metacells and are not fitted.", int((~varies).sum()))
+    target = samples.target
+    kept = target._replace(values=target.values[varies], mean=target.mean[varies], sd=target.sd[varies])
+    design = design._replace(genes=design.genes[varies], links=design.links[varies], own_tf=design.own_tf[varies])
+    return design, samples._replace(target=kept)
+
+
+def _report(design: Design, samples: Samples) -> None:
+    logger.info(
+        "Fitting %d genes from %d TFs and %d peaks (%.0f a gene) over %d metacells, %s.",
+        len(design.genes),
+        len(design.tfs),
+        len(design.peaks),
+        design.links.nnz / len(design.genes),
+        len(samples.names),
+        "with the motif manifold term" if design.affinity is not None else "without motifs, so without the manifold term",
+    )
+
+
+def _metacell_settings(metacells: MuData) -> dict[str, Any] | None:
+    """Return how the metacells were made, or None with a word in the log."""
+    settings = metacells.uns.get("linger", {}).get("metacells")
+    if settings is None or "labels" in settings:
+        logger.warning("Cross-validation needs metacells that linger can make anew within folds; quality of fit is not computed.")
+        return None
+    return dict(settings)
+
+
+@contextmanager
+def _writing(store: str | Path | None, design: Design, samples: Samples, trainer: Trainer) -> Iterator[StoreWriter | None]:
+    """Open the store, and leave nothing behind if the fit fails."""
+    writer = None if store is None else StoreWriter(store)
+    try:
+        yield writer
+    except BaseException:
+        if writer is not None:
+            writer.abort()
+        raise
+
+
+def _finish_store(
+    writer: StoreWriter | None, design: Design, samples: Samples, trainer: Trainer, graph: Graph
+) -> dict[str, str] | None:
+    if writer is None:
+        return None
+    arrays = {f"{name}_{part}": getattr(getattr(samples, name), part) for name in ("tf", "re", "target") for part in ("values", "mean", "sd")}
+    arrays |= {"alpha": graph.alpha, "links_indices": design.links.indices, "links_indptr": design.links.indptr}
+    arrays["background"] = background_columns(len(samples.names), trainer)
+    names = {"genes": design.genes, "tfs": design.tfs, "peaks": design.peaks, "metacells": samples.names}
+    settings = {"config": trainer.config.to_dict(), "rng": trainer.seed, "linger": linger.__version__}
+    checksum = writer.finish(names=names, design=arrays, settings=settings)
+    return {"path": str(writer.path.resolve()), "checksum": checksum}
+
+
+def _record(design: Design, samples: Samples, trainer: Trainer, graph: Graph) -> dict[str, Any]:
+    """Return what ``uns`` keeps of the run, as plain values."""
+    recorded = np.isfinite(graph.loss)
+    return {
+        "fit": {
+            "config": trainer.config.to_dict(),
+            "rng": trainer.seed,
+            "n_metacells": len(samples.names),
+            "n_genes": len(design.genes),
+            "n_tfs": len(design.tfs),
+            "n_peaks": len(design.peaks),
+            "motifs": design.affinity is not None,
+            "device": trainer.device.type,
+            "linger": linger.__version__,
+            "torch": torch.__version__.split("+")[0],
+            "loss_epoch": np.flatnonzero(recorded),
+            "loss": graph.loss[recorded],
+        }
+    }

@@ -1,0 +1,78 @@
+"""Write a fitted graph into the slots of a MuData."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from linger._keys import BINDING, CIS, CIS_SIGN, CORRELATION, FITTED, R2, TRANS, TRANS_SIGN, slot
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+    from linger.tl._design import Design
+    from linger.tl._ensemble import Graph
+
+
+def write_graph(
+    mdata: MuData,
+    design: Design,
+    graph: Graph,
+    quality: pd.DataFrame | None,
+    record: dict[str, Any],
+    *,
+    share: float,
+    rna_key: str,
+    key_added: str,
+) -> None:
+    """Write all slots of :func:`linger.tl.fit`; everything is computed before the first is touched."""
+    place = {name: mdata.var_names.get_indexer(names) for name, names in design._asdict().items() if isinstance(names, pd.Index)}
+    n = mdata.n_vars
+    gamma, gamma_sign = (sparse.csr_matrix(values.T) for values in (graph.gamma, graph.gamma_sign))
+    binding = strongest_pairs(graph.alpha, design.affinity, share)
+    slots = {
+        TRANS: on_joint_axis(gamma, place["tfs"], place["genes"], n),
+        TRANS_SIGN: on_joint_axis(gamma_sign, place["tfs"], place["genes"], n),
+        CIS: on_joint_axis(graph.beta.T, place["peaks"], place["genes"], n),
+        CIS_SIGN: on_joint_axis(graph.beta_sign.T, place["peaks"], place["genes"], n),
+        BINDING: on_joint_axis(binding.T, place["tfs"], place["peaks"], n),
+    }
+    var = _gene_columns(mdata.mod[rna_key].var_names, design.genes, quality)
+    for name, matrix in slots.items():
+        mdata.varp[slot(key_added, name)] = matrix
+    for name, values in var.items():
+        mdata.mod[rna_key].var[slot(key_added, str(name))] = values
+    kept = dict(mdata.uns.get(key_added, {}))
+    kept.pop("store", None)
+    mdata.uns[key_added] = kept | {name: value for name, value in record.items() if value is not None}
+
+
+def on_joint_axis(matrix: sparse.spmatrix, rows: np.ndarray, cols: np.ndarray, n: int) -> sparse.csr_matrix:
+    """Place a matrix on the n x n joint axis at the given rows and columns, zeros left out."""
+    coo = sparse.coo_matrix(matrix)
+    nonzero = coo.data != 0
+    placed = sparse.csr_matrix((coo.data[nonzero], (rows[coo.row[nonzero]], cols[coo.col[nonzero]])), shape=(n, n))
+    placed.sort_indices()
+    return placed
+
+
+def strongest_pairs(alpha: np.ndarray, affinity: sparse.csr_matrix | None, share: float) -> sparse.csr_matrix:
+    """Keep of `alpha` (peaks x TFs) the strongest `share` of all pairs, and every pair with a motif hit."""
+    kept = int(share * alpha.size)
+    cutoff = np.partition(alpha, alpha.size - kept, axis=None)[alpha.size - kept] if 0 < kept < alpha.size else 0.0
+    keep = (alpha >= cutoff) & (alpha > 0) if kept else np.zeros(alpha.shape, dtype=bool)
+    if affinity is not None:
+        rows, cols = affinity.nonzero()
+        keep[rows, cols] = True
+    rows, cols = np.nonzero(keep)
+    return sparse.csr_matrix((alpha[rows, cols], (rows, cols)), shape=alpha.shape)
+
+
+def _gene_columns(names: pd.Index, genes: pd.Index, quality: pd.DataFrame | None) -> pd.DataFrame:
+    columns = pd.DataFrame({FITTED: names.isin(genes)}, index=names)
+    if quality is not None:
+        columns[[R2, CORRELATION]] = quality[["r2", "correlation"]].reindex(names)
+    return columns

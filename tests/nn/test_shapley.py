@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from linger import nn
+
+from .conftest import as_modules, gene_inputs
+
+shap = pytest.importorskip("shap")
+
+
+def reference(block, weights, gene, activation, n_background):
+    """shap.DeepExplainer on the same network written with modules."""
+    n = block.n_res[gene]
+    net, x = as_modules(weights, gene, n, activation), gene_inputs(block.inputs, gene, n)
+    values = shap.DeepExplainer(net, x[:n_background]).shap_values(x)
+    return np.asarray(values)[..., 0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-3)])
+def test_equals_deep_explainer(random_block, activation, trained, dtype, tolerance):
+    block = random_block(dtype=dtype, seed=3)
+    weights = block.weights()
+    if trained:
+        weights = nn.train(weights, block.inputs, block.targets, epochs=30, l1=0.003, activation=activation).weights
+    phi_tf, phi_re = nn.shapley_values(weights, block.inputs, block.background(), activation=activation)
+    for gene, n in enumerate(block.n_res):
+        expected = reference(block, weights, gene, activation, 11)
+        found = torch.cat([phi_tf[gene], phi_re[gene, :, :n]], dim=1).numpy()
+        assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_values_add_up_to_the_prediction(random_block, activation):
+    block = random_block(seed=4)
+    weights, background = block.weights(), block.background()
+    phi_tf, phi_re = nn.shapley_values(weights, block.inputs, background, activation=activation)
+    prediction = nn.predict(weights, block.inputs, activation)
+    expected = prediction - nn.predict(weights, background, activation).mean(1, keepdim=True)
+    torch.testing.assert_close(phi_tf.sum(2) + phi_re.sum(2), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_identical_sample_and_background_use_the_slope(random_block):
+    block = random_block(seed=5)
+    weights = block.weights()
+    same = nn.Inputs(block.inputs.tf[:, :1], block.inputs.re[:, :, :1], block.inputs.own_gene, block.inputs.own_tf)
+    phi_tf, phi_re = nn.shapley_values(weights, same, same)
+    torch.testing.assert_close(phi_tf, torch.zeros_like(phi_tf), rtol=0, atol=1e-15)
+    torch.testing.assert_close(phi_re, torch.zeros_like(phi_re), rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_summary_is_mean_absolute_value_and_covariance_sign(random_block, chunk):
+    block = random_block(seed=6)
+    weights = nn.train(block.weights(), block.inputs, block.targets, epochs=30).weights
+    summary = nn.shapley(weights, block.inputs, block.background(), chunk=chunk)
+    phi_tf, phi_re = nn.shapley_values(weights, block.inputs, block.background())
+    torch.testing.assert_close(summary.tf, phi_tf.abs().mean(1))
+    torch.testing.assert_close(summary.re, phi_re.abs().mean(1))
+    for gene in range(len(block.n_res)):
+        for tf in range(len(block.inputs.tf)):
+            covariance = np.cov(phi_tf[gene, :, tf].numpy(), block.inputs.tf[tf].numpy())[0, 1]
+            assert summary.tf_sign[gene, tf] == np.sign(covariance)
+    own = summary.tf[block.inputs.own_gene, block.inputs.own_tf]
+    assert not own.any()
