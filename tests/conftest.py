@@ -20,3 +20,27 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}; set LINGER_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _fitted(tmp_path_factory):
+    import linger as lg
+
+    mdata = lg.ds.toy()
+    lg.pp.link_peaks(mdata)
+    metacells = lg.pp.metacells(mdata, n_metacells=60, n_neighbors=20)
+    store = tmp_path_factory.mktemp("store") / "networks"
+    lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(epochs=30, n_folds=2), store=store)
+    return mdata, metacells
+
+
+@pytest.fixture
+def fitted(_fitted):
+    """A fitted toy MuData to change at will (its store is shared: read only)."""
+    return _fitted[0].copy()
+
+
+@pytest.fixture
+def toy_metacells(_fitted):
+    """The metacells it was fitted on."""
+    return _fitted[1].copy()

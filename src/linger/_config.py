@@ -18,7 +18,9 @@ class FitConfig:
         Their non-linearity. Sigmoid and tanh predict expression no better, but may infer a better network (Yuan & Duren 2024,
         Extended Data Fig. 2a).
     epochs, learning_rate
-        Full-batch steps of Adam and their size.
+        Full-batch steps of Adam and their first size.
+    decay
+        Let the step size fall linearly to 0, which quietens the weights of unused inputs; the authors keep it constant.
     l1
         Weight of the l1 norm of all weights.
     manifold
@@ -40,9 +42,10 @@ class FitConfig:
 
     hidden: tuple[int, int] = (64, 16)
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
-    epochs: int = 100
+    epochs: int = 50
     learning_rate: float = 0.01
-    l1: float = 1e-3
+    decay: bool = True
+    l1: float = 0.02
     manifold: float = 0.01
     n_background: int = 50
     n_folds: int = 5

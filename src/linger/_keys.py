@@ -36,6 +36,8 @@ FITTED: Final = "fitted"  # rna.var
 
 COUNTS_LAYER: Final = "counts"
 
+D0: Final = 25_000.0  # decay of regulation with distance in base pairs (Yuan & Duren 2024, Methods)
+
 
 def slot(key_added: str, name: str) -> str:
     """Return the slot called `name` of the fit called `key_added`.

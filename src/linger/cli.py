@@ -20,10 +20,7 @@ _SPECIES = {"hg38": "human", "hg19": "human", "mm10": "mouse"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("linger").setLevel(logging.INFO)
-    for name in ("matplotlib", "numexpr"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    _show_log()
     try:
         options.command(options)
     except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
@@ -32,6 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"linger: error: {text}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show_log() -> None:
+    """Print what linger logs, and of other libraries warnings only."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("linger").setLevel(logging.INFO)
 
 
 def _parser() -> argparse.ArgumentParser:

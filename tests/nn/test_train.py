@@ -8,7 +8,7 @@ from .conftest import as_modules, gene_inputs
 from .test_losses import dense_laplacian
 
 
-def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation):
+def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation, decay):
     """The same training, gene by gene, with torch modules, autograd, the dense Laplacian and torch's Adam."""
     n = block.n_res[gene]
     net, x = as_modules(weights, gene, n, activation), gene_inputs(block.inputs, gene, n)
@@ -17,7 +17,8 @@ def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation):
     laplacian = dense_laplacian(affinity)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     history = []
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        optimizer.param_groups[0]["lr"] = 0.01 * (1 - epoch / epochs) if decay else 0.01
         loss = (net(x)[:, 0] - block.targets[gene]).square().mean()
         loss = loss + l1 * sum(p.abs().sum() for name, p in net.named_parameters() if name.endswith("weight"))
         loss = loss + manifold * torch.trace(net[0].weight @ laplacian @ net[0].weight.T)
@@ -30,17 +31,18 @@ def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation):
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize(("l1", "manifold"), [(0.0, 0.0), (0.01, 0.0), (0.003, 0.1)])
+@pytest.mark.parametrize("decay", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 2e-3)])
-def test_block_equals_a_plain_loop_over_genes(random_block, activation, l1, manifold, dtype, tolerance):
+def test_block_equals_a_plain_loop_over_genes(random_block, activation, l1, manifold, decay, dtype, tolerance):
     block = random_block(dtype=dtype)
     start = block.weights()
     plain = [
-        train_plainly(block, start, gene, epochs=20, l1=l1, manifold=manifold, activation=activation)
+        train_plainly(block, start, gene, epochs=20, l1=l1, manifold=manifold, activation=activation, decay=decay)
         for gene in range(len(block.n_res))
     ]
     graph = nn.motif_graph(block.affinity, block.inputs)
-    options = {"epochs": 20, "l1": l1, "manifold": manifold, "graph": graph, "activation": activation, "record_every": 1}
-    trained = nn.train(block.weights(), block.inputs, block.targets, **options)
+    options = {"l1": l1, "manifold": manifold, "graph": graph, "activation": activation, "decay": decay}
+    trained = nn.train(block.weights(), block.inputs, block.targets, epochs=20, record_every=1, **options)
     for gene, (net, history) in enumerate(plain):
         found = as_modules(trained.weights, gene, block.n_res[gene], activation)
         for (name, a), b in zip(found.named_parameters(), net.parameters(), strict=True):

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY, DISTANCE, IS_TF, MOTIF, Kind, slot
+from linger._keys import D0, DEFAULT_KEY, DISTANCE, IS_TF, MOTIF, Kind, slot
 from linger._validate import modality
 from linger.get._matrix import fitted_slot
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 Baseline = Literal["correlation", "distance", "motif", "random"]
-D0 = 25_000.0  # decay of regulation with distance in base pairs (Yuan & Duren 2024, Methods)
 BASELINES: dict[Kind, tuple[Baseline, ...]] = {
     "trans": ("correlation", "distance", "random"),
     "cis": ("correlation", "distance", "random"),

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy import sparse
 
 _DROPOUT: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Assay:
+    """How deep and how noisy a measurement is.
+
+    Attributes
+    ----------
+    rna_depth, atac_depth
+        Median counts per cell or sample.
+    tf_noise
+        Standard deviation of log TF levels that no programme explains.
+    dispersion
+        Negative binomial dispersion of genes, (n_genes,).
+    dropout
+        Probability that a gene with hardly any transcripts is lost.
+    """
+
+    rna_depth: float
+    atac_depth: float
+    tf_noise: float
+    dispersion: np.ndarray
+    dropout: float = _DROPOUT
 
 
 def library_sizes(rng: np.random.Generator, median: float, n: int, *, spread: float = 0.35) -> np.ndarray:
@@ -27,7 +51,7 @@ def expected(rates: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def rna_counts(
-    rng: np.random.Generator, mean: np.ndarray, dispersion: np.ndarray, *, dropout: float = _DROPOUT
+    rng: np.random.Generator, mean: np.ndarray, dispersion: np.ndarray, *, dropout: float
 ) -> sparse.csr_matrix:
     """Return negative binomial counts with variance ``mean + dispersion * mean**2``, CSR float32, cells x genes.
 
@@ -42,11 +66,13 @@ def rna_counts(
 
 
 def atac_counts(rng: np.random.Generator, mean: np.ndarray) -> sparse.csr_matrix:
-    """Return Poisson counts, CSR float32, cells x peaks, drawing only the fragments that exist.
+    """Return Poisson counts, CSR float32, cells x peaks; where most are 0, only the fragments there are get drawn.
 
     The whole block is one Poisson process: its events, placed on the cumulated mean, are independent Poisson counts of
     every entry, at a cost that grows with the number of fragments.
     """
+    if mean.mean() > 1:  # bulk: more fragments than entries
+        return sparse.csr_matrix(rng.poisson(mean).astype(np.float32))
     edges = np.cumsum(mean.ravel(), dtype=np.float64)
     n = rng.poisson(edges[-1])
     steps = np.cumsum(rng.standard_exponential(n + 1))  # sorted uniforms without sorting

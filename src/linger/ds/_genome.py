@@ -14,6 +14,7 @@ WINDOW: Final = 1_000_000
 _SLOT: Final = 1_000  # a peak never leaves its slot, so peaks never overlap and names never repeat
 _PEAKS_PER_WINDOW: Final = 38  # of a window around a random base; windows around a TSS hold more
 _MIN_SPACING: Final = 40_000
+_LONGEST: Final = 3_100_000_000  # as human; from here on windows fill up
 _CHROMOSOME: Final = 120_000_000
 _MEDIAN_DISTANCE: Final = 50_000
 _PROMOTER: Final = 1_000
@@ -51,7 +52,7 @@ class Genome:
 
 
 def make_genome(rng: np.random.Generator, *, n_genes: int, n_tfs: int, n_peaks: int) -> Genome:
-    """Place genes and peaks on chromosomes long enough for windows of about 50 peaks.
+    """Place genes and peaks on chromosomes long enough for windows of about 40 peaks (70 in a whole genome).
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def make_genome(rng: np.random.Generator, *, n_genes: int, n_tfs: int, n_peaks: 
     >>> genome.peaks.shape
     (300, 3)
     """
-    length = max(n_peaks * 2 * WINDOW // _PEAKS_PER_WINDOW, n_genes * _MIN_SPACING)
+    length = max(min(n_peaks * 2 * WINDOW // _PEAKS_PER_WINDOW, _LONGEST), n_genes * _MIN_SPACING)
     n_chromosomes = int(np.clip(np.ceil(length / _CHROMOSOME), 2, 22))
     bounds = np.arange(n_chromosomes) * (length // n_chromosomes // _SLOT * _SLOT)
     tss = _place_genes(rng, n_genes, length)

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from linger._keys import DEFAULT_KEY, MOTIF, slot
 from linger._validate import known_names
-from linger.ds._counts import atac_counts, expected, library_sizes, rna_counts
+from linger.ds._counts import Assay, atac_counts, expected, library_sizes, rna_counts
 from linger.ds._expression import respond
 from linger.ds._genome import make_genome
 from linger.ds._programmes import bulk_states, cell_states, cell_types, make_programmes, type_states
@@ -104,11 +104,11 @@ def _dose_vector(doses: Mapping[str, float], tfs: pd.Index) -> np.ndarray:
 
 def simulate(
     *,
-    n_cells: int = 1000,
+    n_cells: int = 5000,
     n_genes: int = 500,
     n_tfs: int = 50,
     n_peaks: int = 3000,
-    n_cell_types: int = 4,
+    n_cell_types: int = 8,
     n_bulk: int = 60,
     rna_depth: float | None = None,
     atac_depth: float | None = None,
@@ -167,12 +167,14 @@ def simulate(
     centres = type_states(for_types, n_cell_types, wiring.programmes.n)
     names = [f"type_{number + 1}" for number in range(n_cell_types)]
     codes = cell_types(for_cells, n_cells, n_cell_types)
+    cells, samples = _assays(wiring, rna_median, atac_median)
     states = cell_states(for_cells, centres, codes)
-    mdata = _assemble(wiring, *_measure_cells(for_cells, wiring, states, rna_median, atac_median), prefix="cell")
+    mdata = _assemble(wiring, *_measure(for_cells, wiring, states, cells), prefix="cell")
     labels = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(names))
     for container in (mdata, mdata["rna"], mdata["atac"]):
         container.obs["cell_type"] = labels
-    bulk = _assemble(wiring, *_measure_bulk(for_bulk, wiring, n_bulk), prefix="bulk")
+    states = bulk_states(for_bulk, n_bulk, wiring.programmes.n)
+    bulk = _assemble(wiring, *_measure(for_bulk, wiring, states, samples), prefix="bulk")
     return Simulation(mdata, bulk, make_truth(wiring, centres, names), wiring, centres)
 
 
@@ -208,32 +210,31 @@ def _make_network(rng: np.random.Generator, *, n_genes: int, n_tfs: int, n_peaks
     return make_wiring(rng, genome, programmes)
 
 
-def _measure_cells(
-    rng: np.random.Generator, wiring: Wiring, states: np.ndarray, rna_median: float, atac_median: float
+def _assays(wiring: Wiring, rna_median: float, atac_median: float) -> tuple[Assay, Assay]:
+    """Return how cells and how bulk samples are measured; bulk is deep, hardly overdispersed, and loses nothing."""
+    n_genes, n_peaks = len(wiring.gene_scale), len(wiring.peak_scale)
+    flat = np.full(n_genes, 0.02, dtype=np.float32)
+    return (
+        Assay(rna_median, atac_median, tf_noise=0.4, dispersion=wiring.dispersion),
+        Assay(1_000.0 * n_genes, 100.0 * n_peaks, tf_noise=0.5, dispersion=flat, dropout=0),
+    )
+
+
+def _measure(
+    rng: np.random.Generator, wiring: Wiring, states: np.ndarray, assay: Assay
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return RNA and ATAC counts of cells, a block of cells at a time."""
+    """Return RNA and ATAC counts, a block of cells at a time."""
     rna, atac = [], []
     block = max(1, _BLOCK // max(len(wiring.peak_scale), len(wiring.gene_scale)))
     for first in range(0, len(states), block):
         part = states[first : first + block]
-        noise = rng.normal(0, 0.3, (len(part), len(wiring.master))).astype(np.float32)
+        noise = rng.normal(0, assay.tf_noise, (len(part), len(wiring.master))).astype(np.float32)
         response = respond(wiring, part, noise)
-        rna_size, atac_size = (library_sizes(rng, median, len(part)) for median in (rna_median, atac_median))
-        rna.append(rna_counts(rng, expected(response.rates * wiring.gene_scale, rna_size), wiring.dispersion))
+        rna_size, atac_size = (library_sizes(rng, depth, len(part)) for depth in (assay.rna_depth, assay.atac_depth))
+        mean = expected(response.rates * wiring.gene_scale, rna_size)
+        rna.append(rna_counts(rng, mean, assay.dispersion, dropout=assay.dropout))
         atac.append(atac_counts(rng, expected(response.openness * wiring.peak_scale, atac_size)))
     return sparse.csr_matrix(sparse.vstack(rna, format="csr")), sparse.csr_matrix(sparse.vstack(atac, format="csr"))
-
-
-def _measure_bulk(rng: np.random.Generator, wiring: Wiring, n_bulk: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return RNA and ATAC counts of bulk samples: deep, hardly overdispersed, nothing lost."""
-    states = bulk_states(rng, n_bulk, wiring.programmes.n)
-    noise = rng.normal(0, 0.5, (n_bulk, len(wiring.master))).astype(np.float32)
-    response = respond(wiring, states, noise)
-    n_genes, n_peaks = len(wiring.gene_scale), len(wiring.peak_scale)
-    rna_size, atac_size = (library_sizes(rng, mean * n, n_bulk) for mean, n in ((1_000, n_genes), (100, n_peaks)))
-    rna_mean = expected(response.rates * wiring.gene_scale, rna_size)
-    rna = rna_counts(rng, rna_mean, np.full(n_genes, 0.02, dtype=np.float32), dropout=0)
-    return rna, atac_counts(rng, expected(response.openness * wiring.peak_scale, atac_size))
 
 
 def _assemble(wiring: Wiring, rna: sparse.csr_matrix, atac: sparse.csr_matrix, *, prefix: str) -> MuData:

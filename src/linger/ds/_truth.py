@@ -89,7 +89,7 @@ def _active(wiring: Wiring, response: Response, logit: np.ndarray, number: int) 
     n_tfs, n_peaks = binding.shape
     n_genes = len(wiring.gene_scale)
     trans, cis = sparse.csr_matrix((n_tfs, n_genes)), sparse.csr_matrix((n_peaks, n_genes))
-    for tier in wiring.tiers:
+    for tier in (tier for tier in wiring.tiers if tier.weights.nnz):
         tier_trans, tier_cis = _effects(tier, wiring, levels, logit[number, tier.peaks])
         columns = _placement(tier.genes, n_genes)
         trans = trans + tier_trans @ columns

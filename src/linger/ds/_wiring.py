@@ -229,11 +229,11 @@ def _tier(
 
 
 def _technical(rng: np.random.Generator, genome: Genome) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return yield and dispersion of genes (TF levels are around 1, other rates below, and TFs are faint) and signal of peaks."""
+    """Return yield and dispersion of genes, and signal of peaks; TFs are faint (their levels are around 1)."""
     n_genes, n_peaks = len(genome.genes), len(genome.peaks)
     gene_scale = rng.lognormal(0, 1.0, n_genes)
-    gene_scale[genome.tfs] *= 0.08
-    dispersion = rng.lognormal(np.log(0.3), 0.5, n_genes)
+    gene_scale[genome.tfs] *= 0.15
+    dispersion = rng.lognormal(np.log(0.2), 0.5, n_genes)
     peak_scale = rng.lognormal(0, 0.5, n_peaks)
     return gene_scale.astype(np.float32), dispersion.astype(np.float32), peak_scale.astype(np.float32)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._keys import BINDING, CIS, DEFAULT_KEY, FITTED, IS_TF, KINDS, TRANS, Kind, slot
+from linger._keys import BINDING, CIS, D0, DEFAULT_KEY, DISTANCE, FITTED, IS_TF, KINDS, MOTIF, TRANS, Kind, slot
 from linger._validate import known_names, modality
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ def matrix(
     atac_key: str = "atac",
 ) -> NamedMatrix:
     """Return a network of the cell population as a sparse matrix.
+
+    The strengths of Yuan & Duren 2024 (Methods) without the terms of a cell type (expression and accessibility 1):
+
+    - ``"trans"``: gamma_ki, mean \\|Shapley value\\| of TF k for gene i;
+    - ``"cis"``: beta_ij exp(-d_ij / 25 kb), mean \\|Shapley value\\| of peak j for gene i, decaying with the distance to its TSS;
+    - ``"binding"``: alpha_kj + B_kj, correlation of first-layer weights and motif affinity, both in [0, 1].
+
+    The bare alpha, beta and gamma are in ``mdata.varp`` (see :func:`linger.tl.fit`).
 
     Parameters
     ----------
@@ -72,19 +80,27 @@ def matrix(
     >>> network.matrix.shape == (len(network.sources), len(network.targets))
     True
     """
-    stored = fitted_slot(mdata, kind, key)
+    strength = fitted_slot(mdata, kind, key)
+    names = names_of(mdata, kind, key=key, rna_key=rna_key, atac_key=atac_key)
+    rows = names[0] if sources is None else known_names(sources, names[0], f"sources of {kind!r}")
+    cols = names[1] if targets is None else known_names(targets, names[1], f"targets of {kind!r}")
+    at = np.ix_(mdata.var_names.get_indexer(rows), mdata.var_names.get_indexer(cols))
+    picked = strength[at]
+    if kind == CIS:
+        decay = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE])[at]
+        decay.data = np.exp(-decay.data / D0)
+        picked = picked.multiply(decay).tocsr()
+    if kind == BINDING and slot(key, MOTIF) in mdata.varp:
+        picked = (picked + fitted_slot(mdata, MOTIF, key, kinds=[MOTIF])[at]).tocsr()
+    return NamedMatrix(picked, rows, cols)
+
+
+def names_of(mdata: MuData, kind: Kind, *, key: str, rna_key: str, atac_key: str) -> tuple[pd.Index, pd.Index]:
+    """Return all sources and all targets of a kind of network: TFs, fitted genes or peaks."""
     rna, atac = modality(mdata, rna_key), modality(mdata, atac_key)
     tfs = rna.var_names[rna.var[IS_TF].to_numpy(dtype=bool)]
     genes = rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)]
-    all_sources, all_targets = {
-        TRANS: (tfs, genes),
-        CIS: (atac.var_names, genes),
-        BINDING: (tfs, atac.var_names),
-    }[kind]
-    rows = all_sources if sources is None else known_names(sources, all_sources, f"sources of {kind!r}")
-    cols = all_targets if targets is None else known_names(targets, all_targets, f"targets of {kind!r}")
-    picked = stored[mdata.var_names.get_indexer(rows)][:, mdata.var_names.get_indexer(cols)]
-    return NamedMatrix(picked, rows, cols)
+    return {TRANS: (tfs, genes), CIS: (atac.var_names, genes), BINDING: (tfs, atac.var_names)}[kind]
 
 
 def fitted_slot(mdata: MuData, name: str, key: str, *, kinds: Iterable[str] = KINDS) -> sparse.csr_matrix:

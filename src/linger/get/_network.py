@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 
 from linger._docs import docs
-from linger._keys import CIS, CIS_SIGN, DEFAULT_KEY, DISTANCE, MOTIF, TRANS, TRANS_SIGN, Kind, slot
+from linger._keys import BINDING, CIS, CIS_SIGN, DEFAULT_KEY, DISTANCE, MOTIF, TRANS_SIGN, Kind, slot
 from linger.get._matrix import fitted_slot, matrix
 
 if TYPE_CHECKING:
     from mudata import MuData
 
-_SIGNS = {TRANS: TRANS_SIGN, CIS: CIS_SIGN}
+_PARTS: dict[Kind, dict[str, str]] = {
+    "trans": {"sign": TRANS_SIGN},
+    "cis": {"sign": CIS_SIGN, "beta": CIS, "distance": DISTANCE},
+    "binding": {"alpha": BINDING, "motif": MOTIF},
+}
 
 
 @docs.dedent
@@ -36,8 +40,7 @@ def network(
     ----------
     %(mdata)s
     kind
-        ``"trans"`` (TF -> gene: gamma), ``"cis"`` (peak -> gene: beta) or ``"binding"`` (TF -> peak: alpha + B, the correlation of
-        weights and the motif affinity, both in [0, 1]).
+        ``"trans"`` (TF -> gene), ``"cis"`` (peak -> gene) or ``"binding"`` (TF -> peak); :func:`linger.get.matrix` has their equations.
     sources, targets
         Names to keep; None keeps all.
     top
@@ -47,8 +50,8 @@ def network(
 
     Returns
     -------
-    Columns ``source``, ``target``, ``weight`` (> 0), and ``sign`` (+1, -1, 0; trans and cis), ``distance`` in base pairs (cis), or
-    ``alpha`` and ``motif`` (binding). Ties are ordered by name.
+    Columns ``source``, ``target``, ``weight`` (> 0), and the parts it is made of: ``sign`` (+1 activates, -1 represses, 0 unclear;
+    trans and cis), ``beta`` and ``distance`` in base pairs (cis), ``alpha`` and ``motif`` (binding). Ties are ordered by name.
 
     Raises
     ------
@@ -67,13 +70,7 @@ def network(
     10
     """
     found = matrix(mdata, kind=kind, sources=sources, targets=targets, key=key, rna_key=rna_key, atac_key=atac_key)
-    parts = {"alpha": found.matrix, "motif": None}
-    rows, cols = mdata.var_names.get_indexer(found.sources), mdata.var_names.get_indexer(found.targets)
-    total = found.matrix
-    if kind == "binding" and slot(key, MOTIF) in mdata.varp:
-        parts["motif"] = fitted_slot(mdata, MOTIF, key, kinds=[MOTIF])[rows][:, cols]
-        total = (total + parts["motif"]).tocsr()
-    edges = total.tocoo()
+    edges = found.matrix.tocoo()
     frame = pd.DataFrame(
         {
             "source": found.sources.to_numpy()[edges.row],
@@ -81,20 +78,14 @@ def network(
             "weight": edges.data.astype(np.float64),
         }
     )
-    if kind in _SIGNS:
-        sign = fitted_slot(mdata, _SIGNS[kind], key, kinds=[_SIGNS[kind]])
-        frame["sign"] = _values(sign, rows[edges.row], cols[edges.col]).astype(np.int8)
-    if kind == CIS:
-        distance = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE])
-        frame["distance"] = _values(distance, rows[edges.row], cols[edges.col])
-    if kind == "binding":
-        for name, part in parts.items():
-            frame[name] = 0.0 if part is None else _values(part, edges.row, edges.col)
+    rows = mdata.var_names.get_indexer(found.sources)[edges.row]
+    cols = mdata.var_names.get_indexer(found.targets)[edges.col]
+    for column, name in _PARTS[kind].items():
+        if slot(key, name) in mdata.varp:
+            frame[column] = np.asarray(fitted_slot(mdata, name, key, kinds=[name])[rows, cols]).ravel()
+        else:
+            frame[column] = 0.0
     frame = frame[frame["weight"] > 0]
     frame = frame.sort_values(["weight", "source", "target"], ascending=[False, True, True], ignore_index=True)
     return frame if top is None else frame.head(top)
 
-
-def _values(matrix: object, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """Return single entries of a sparse matrix."""
-    return np.asarray(matrix[rows, cols]).ravel()  # type: ignore[index]

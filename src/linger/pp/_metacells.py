@@ -11,6 +11,7 @@ from scipy import sparse
 
 from linger._docs import docs
 from linger._logging import logger
+from linger._mudata import new_mudata
 from linger._validate import get_counts, paired, preview
 from linger.pp._embedding import joint_embedding, log_normalize_depth
 
@@ -274,7 +275,6 @@ def _assemble(
 ) -> MuData:
     """Average both modalities and wrap them."""
     from anndata import AnnData
-    from mudata import MuData
 
     obs = pd.DataFrame(
         {groupby or "group": pd.Categorical(membership.groups), "n_cells": np.diff(membership.weights.indptr)},
@@ -285,7 +285,7 @@ def _assemble(
         mean = membership.weights @ log_normalize_depth(matrix, log=False)
         X = np.log1p(mean.toarray(), dtype=np.float32)
         modalities[key] = AnnData(X, obs=obs.copy(), var=features[key].copy())
-    result = MuData(modalities)
+    result = new_mudata(modalities)
     for column in obs:
         result.obs[column] = obs[column]
     result.obsm["cells"] = membership.weights

@@ -53,6 +53,7 @@ class Trainer(NamedTuple):
             block.targets,
             epochs=config.epochs,
             learning_rate=config.learning_rate,
+            decay=config.decay,
             l1=config.l1,
             manifold=0.0 if block.graph is None else config.manifold,
             graph=block.graph,
@@ -112,8 +113,9 @@ def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: Sto
         span = slice(design.links.indptr[block.rows[0]], design.links.indptr[block.rows[-1] + 1])
         own = np.arange(block.columns.shape[1]) < block.n_res[:, None]
         beta[span], beta_sign[span] = shapley.re.cpu().numpy()[own], shapley.re_sign.cpu().numpy()[own]
+        correlation = nn.weight_correlation(trained.weights).flatten(0, 1)
         columns = torch.from_numpy(block.columns.ravel()).to(alpha.device)
-        alpha.index_reduce_(0, columns, nn.weight_correlation(trained.weights).flatten(0, 1), "amax")
+        alpha.scatter_reduce_(0, columns[:, None].expand_as(correlation), correlation, "amax")
         losses.append(trained.loss)
         if writer is not None:
             weights = {name: value.cpu().numpy() for name, value in trained.weights._asdict().items()}

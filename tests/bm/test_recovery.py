@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import linger as lg
+import numpy as np
+import pytest
+
+
+def test_correlation_baseline_equals_numpy(fitted, toy_metacells):
+    for kind, keys in {"trans": ("rna", "rna"), "cis": ("atac", "rna"), "binding": ("rna", "atac")}.items():
+        table = lg.bm.baseline(fitted, toy_metacells, kind=kind).sample(30, random_state=0)
+        for row in table.itertuples():
+            x, y = (np.asarray(toy_metacells[key][:, name].X)[:, 0] for key, name in zip(keys, (row.source, row.target), strict=True))
+            expected = 0 if np.ptp(x) == 0 or np.ptp(y) == 0 else abs(np.corrcoef(x, y)[0, 1])
+            assert row.weight == pytest.approx(expected, abs=1e-4)
+
+
+def test_distance_baselines(fitted, toy_metacells):
+    cis = lg.bm.baseline(fitted, toy_metacells, kind="cis", method="distance")
+    distance = fitted.varp["linger_distance"]
+    rows, cols = fitted.var_names.get_indexer(cis["source"]), fitted.var_names.get_indexer(cis["target"])
+    near = np.exp(-np.asarray(distance[rows, cols]).ravel() / 25_000)
+    np.testing.assert_allclose(cis["weight"], near, rtol=1e-5)
+    trans = lg.bm.baseline(fitted, toy_metacells, kind="trans", method="distance").iloc[5]
+    tf, gene = fitted.var_names.get_indexer([trans["source"], trans["target"]])
+    motif = fitted.varp["linger_motif"][tf].toarray()[0]
+    linked = cis["target"].to_numpy() == trans["target"]
+    assert trans["weight"] == pytest.approx((motif[rows[linked]] * near[linked]).sum(), rel=1e-5)
+
+
+def test_random_baseline_follows_names(fitted, toy_metacells):
+    table = lg.bm.baseline(fitted, toy_metacells, kind="cis", method="random")
+    moved = fitted[:, fitted.var_names[::-1]].copy()
+    other = lg.bm.baseline(moved, toy_metacells, kind="cis", method="random")
+    by = ["source", "target"]
+    assert table.sort_values(by)["weight"].tolist() == other.sort_values(by)["weight"].tolist()
+
+
+def test_a_baseline_that_does_not_apply_is_refused(fitted, toy_metacells):
+    with pytest.raises(ValueError, match="No baseline"):
+        lg.bm.baseline(fitted, toy_metacells, kind="cis", method="motif")
+
+
+def test_recovery_of_a_perfect_answer(fitted, toy_metacells):
+    """If the truth is the network's own strongest edges, its AUROC is 1."""
+    strongest = lg.get.network(fitted, kind="cis").groupby("target").head(3)
+    table = lg.bm.recovery(fitted, toy_metacells, truth={"cis": strongest}).set_index("method")
+    assert table.loc["linger", "auroc"] == pytest.approx(1)
+    assert 0.4 < table.loc["random", "auroc"] < 0.6
+
+
+def test_networks_beat_baselines_on_simulated_data():
+    data = lg.ds.simulate()
+    mdata = data.mdata
+    lg.pp.link_peaks(mdata)
+    metacells = lg.pp.metacells(mdata, groupby="cell_type")
+    lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(n_folds=0))
+    truth = {kind: getattr(data.truth, kind) for kind in ("trans", "cis", "binding")}
+    auroc = lg.bm.recovery(mdata, metacells, truth=truth).pivot(index="kind", columns="method", values="auroc")
+    for kind in truth:
+        rivals = [method for method in ("correlation", "distance") if (kind, method) != ("trans", "distance")]
+        for method in rivals:
+            if np.isfinite(auroc.loc[kind, method]):
+                assert auroc.loc[kind, "linger"] > auroc.loc[kind, method] + 0.01, (kind, method)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import linger as lg
+import numpy as np
+import pytest
+import torch
+from linger import nn
+from linger.io._store import StoreWriter
+
+
+@pytest.fixture
+def store(fitted, tmp_path):
+    """A private copy of the store of the toy fit."""
+    path = tmp_path / "networks"
+    shutil.copytree(fitted.uns["linger"]["store"]["path"], path)
+    return path
+
+
+def test_stored_networks_predict_what_was_fitted(fitted):
+    store = lg.io.read_store(fitted)
+    store.verify()
+    assert set(store.genes) == set(fitted["rna"].var_names[fitted["rna"].var["linger_fitted"]])
+    tf, re, target = (store.design(f"{name}_values") for name in ("tf", "re", "target"))
+    indptr, indices = store.design("links_indptr"), store.design("links_indices")
+    errors = []
+    for number in range(store.n_blocks):
+        block = store.block(number)
+        weights = nn.Weights(*(torch.from_numpy(block[name]) for name in nn.Weights._fields))
+        for row, gene in enumerate(block["genes"]):
+            peaks = indices[indptr[gene] : indptr[gene + 1]]
+            inputs = np.vstack([np.ones((1, tf.shape[1]), np.float32), re[peaks]])
+            one = nn.Weights(*(w[row : row + 1] for w in weights))
+            one = one._replace(re=one.re[:, :, : len(peaks) + 1])
+            empty = torch.empty(0, dtype=torch.long)
+            predicted = nn.predict(one, nn.Inputs(torch.from_numpy(tf), torch.from_numpy(inputs)[None], empty, empty))
+            errors.append(((predicted.numpy()[0] - target[gene]) ** 2).mean())
+    assert np.mean(errors) < 0.7  # of a variance of 1
+
+
+def test_store_keeps_all_of_alpha(fitted):
+    store = lg.io.read_store(fitted)
+    rows, cols = fitted.var_names.get_indexer(store.tfs), fitted.var_names.get_indexer(store.peaks)
+    dense, kept = store.design("alpha").T, fitted.varp["linger_binding"][rows][:, cols].toarray()
+    np.testing.assert_array_equal(dense[kept > 0], kept[kept > 0])
+    assert (dense > 0).sum() > (kept > 0).sum()
+
+
+@pytest.mark.parametrize("victim", ["design.safetensors", "block-00000.safetensors"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_damage_is_found_and_named(store, victim, damage):
+    path = store / victim
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[-1] ^= 1
+        path.write_bytes(data)
+    elif damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        path.unlink()
+    with pytest.raises(ValueError, match=victim):
+        lg.io.NetworkStore(store).verify()
+
+
+def test_damaged_index_is_refused(store):
+    index = store / "index.json"
+    text = index.read_text()
+    index.write_text(text[: len(text) // 2])
+    with pytest.raises(ValueError, match="index.json"):
+        lg.io.NetworkStore(store)
+    index.write_text(json.dumps({"format": "something else"}))
+    with pytest.raises(ValueError, match="not a linger-networks index"):
+        lg.io.NetworkStore(store)
+    index.write_text(text.replace("design.safetensors", "../design.safetensors"))
+    with pytest.raises(ValueError, match="outside"):
+        lg.io.NetworkStore(store)
+
+
+def test_interrupted_writing_leaves_the_old_store(store):
+    before = {path.name: path.read_bytes() for path in store.iterdir()}
+    writer = StoreWriter(store)
+    writer.add_block({"tf": np.zeros((1, 2, 3), np.float32)}, np.array([0]), np.array([1]))
+    writer.abort()
+    assert {path.name: path.read_bytes() for path in store.iterdir()} == before
+    assert [path.name for path in store.parent.iterdir()] == [store.name]
+
+
+def test_other_folders_are_never_replaced(tmp_path):
+    (tmp_path / "thesis.txt").write_text("dear")
+    with pytest.raises(FileExistsError, match="left alone"):
+        StoreWriter(tmp_path)
+
+
+def test_failed_fit_leaves_no_store(fitted, tmp_path):
+    with pytest.raises(KeyError, match="unknown"):
+        lg.tl.fit(fitted, genes=["no such gene"], store=tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_attach(fitted, store):
+    fitted.uns["linger"].pop("store")
+    with pytest.raises(KeyError, match="store"):
+        lg.io.read_store(fitted)
+    lg.io.attach(fitted, store=store)
+    assert lg.io.read_store(fitted).n_blocks > 0
+    with pytest.raises(ValueError, match="other data"):
+        lg.io.attach(fitted[:, fitted.var_names[20:]].copy(), store=store)
+    with pytest.raises(FileNotFoundError, match="No store"):
+        lg.io.attach(fitted, store=store / "nowhere")
+
+
+def test_write_h5mu_leaves_nothing_half_written(fitted, tmp_path):
+    path = tmp_path / "new folder" / "out.h5mu"
+    lg.io.write_h5mu(fitted, path=path)
+    assert [found.name for found in path.parent.iterdir()] == ["out.h5mu"]
+    before = path.read_bytes()
+    fitted.uns["bad"] = object()
+    with pytest.raises(Exception, match="bad"):
+        lg.io.write_h5mu(fitted, path=path)
+    assert path.read_bytes() == before
+    assert [found.name for found in path.parent.iterdir()] == ["out.h5mu"]

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import linger as lg
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+KINDS = ("trans", "cis", "binding")
+QUICK = lg.FitConfig(epochs=20, n_folds=0, binding_share=1.0)
+
+
+@pytest.fixture
+def linked():
+    mdata = lg.ds.toy()
+    lg.pp.link_peaks(mdata)
+    return mdata
+
+
+@pytest.fixture
+def metacells(linked):
+    return lg.pp.metacells(linked, n_metacells=40, n_neighbors=20)
+
+
+def tables(mdata):
+    return {kind: lg.get.network(mdata, kind=kind).set_index(["source", "target"]).sort_index() for kind in KINDS}
+
+
+def assert_same(one, other, rtol):
+    for kind in KINDS:
+        a, b = one[kind]["weight"].align(other[kind]["weight"], fill_value=0)
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * a.max(), err_msg=kind)
+
+
+def test_slots(fitted):
+    n_tfs, genes = fitted["rna"].var["is_tf"].sum(), fitted["rna"].var["linger_fitted"]
+    assert fitted.varp["linger_trans"].shape == (fitted.n_vars, fitted.n_vars)
+    assert fitted.varp["linger_trans"].dtype == np.float32
+    assert fitted.varp["linger_trans_sign"].dtype == np.int8
+    regulators = np.flatnonzero(np.diff(fitted.varp["linger_trans"].indptr))
+    assert set(fitted.var_names[regulators]) <= set(fitted["rna"].var_names[fitted["rna"].var["is_tf"]])
+    links = fitted.varp["linger_distance"]
+    outside = fitted.varp["linger_cis"] - fitted.varp["linger_cis"].multiply(sparse.csr_matrix((np.ones_like(links.data), links.indices, links.indptr), links.shape))
+    assert abs(outside).sum() == 0
+    record = fitted.uns["linger"]["fit"]
+    assert (record["n_tfs"], record["n_genes"], record["n_metacells"]) == (n_tfs, genes.sum(), 60)
+    assert record["loss"][-1] < 0.7 * record["loss"][0]
+    assert fitted["rna"].var["linger_r2"].notna().equals(genes) or fitted["rna"].var.loc[genes, "linger_r2"].notna().mean() > 0.95
+    assert fitted["rna"].var["linger_correlation"].median() > 0
+
+
+@pytest.mark.parametrize("suffix", ["h5mu", "zarr"])
+@pytest.mark.filterwarnings("ignore")
+def test_round_trip_keeps_every_slot(fitted, tmp_path, suffix):
+    path = tmp_path / f"fitted.{suffix}"
+    getattr(fitted, "write_h5mu" if suffix == "h5mu" else "write_zarr")(path)
+    read = mudata.read_h5mu(path) if suffix == "h5mu" else mudata.read_zarr(path)
+    assert set(read.varp) >= {f"linger_{name}" for name in (*KINDS, "trans_sign", "cis_sign", "distance", "motif")}
+    for key in fitted.varp:
+        assert (abs(fitted.varp[key] - read.varp[key]).sum()) == 0, key
+        assert read.varp[key].nnz == fitted.varp[key].nnz
+    pd.testing.assert_frame_equal(read["rna"].var, fitted["rna"].var, check_dtype=False)
+    assert_same(tables(fitted), tables(read), 0)
+    np.testing.assert_array_equal(read.uns["linger"]["fit"]["loss"], fitted.uns["linger"]["fit"]["loss"])
+    assert read.uns["linger"]["fit"]["config"]["epochs"] == 30
+    assert lg.io.read_store(read).n_blocks > 0
+
+
+def test_slicing_keeps_networks_aligned(fitted):
+    rng = np.random.default_rng(0)
+    kept = fitted.var_names[np.sort(rng.choice(fitted.n_vars, 200, replace=False))]
+    part = fitted[:, kept].copy()
+    whole, sliced = tables(fitted), tables(part)
+    for kind in KINDS:
+        expected = whole[kind][[source in kept and target in kept for source, target in whole[kind].index]]
+        pd.testing.assert_frame_equal(sliced[kind], expected)
+
+
+@pytest.mark.parametrize("block_size", [1, 7, 60])
+def test_block_size_changes_nothing(linked, metacells, block_size):
+    found = []
+    for size in (16, block_size):
+        config = lg.FitConfig(**{**QUICK.to_dict(), "hidden": (64, 16), "block_size": size})
+        lg.tl.fit(linked, metacells=metacells, config=config)
+        found.append(tables(linked))
+    assert_same(*found, rtol=2e-3)
+
+
+def test_order_of_cells_genes_and_peaks_changes_nothing(linked):
+    lg.tl.fit(linked, groupby="cell_type", config=QUICK)
+    rng = np.random.default_rng(1)
+    cells = rng.permutation(linked.n_obs)
+    moved = mudata.MuData({key: linked[key][cells][:, rng.permutation(linked[key].n_vars)].copy() for key in ("atac", "rna")})
+    order = linked.var_names.get_indexer(moved.var_names)
+    for key in ("linger_distance", "linger_motif"):
+        moved.varp[key] = linked.varp[key][order][:, order]
+    lg.tl.fit(moved, groupby="cell_type", config=QUICK)
+    assert_same(tables(linked), tables(moved), rtol=2e-3)
+
+
+def test_number_of_threads_changes_nothing(linked, metacells):
+    import torch
+
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            lg.tl.fit(linked, metacells=metacells, config=QUICK)
+            found.append(tables(linked))
+    finally:
+        torch.set_num_threads(before)
+    assert_same(*found, rtol=2e-3)
+
+
+def test_subset_of_genes_gives_the_same_networks(linked, metacells):
+    lg.tl.fit(linked, metacells=metacells, config=QUICK)
+    whole = tables(linked)
+    genes = linked["rna"].var_names[[3, 30, 50]].tolist()
+    lg.tl.fit(linked, metacells=metacells, genes=genes, config=QUICK, key_added="linger")
+    part = tables(linked)
+    assert set(part["trans"].index.get_level_values("target")) == set(genes)
+    for kind in ("trans", "cis"):
+        expected = whole[kind]["weight"].loc[part[kind].index]
+        np.testing.assert_allclose(part[kind]["weight"], expected, rtol=2e-3, atol=2e-3 * expected.max())
+
+
+def test_seed_and_key_added(linked, metacells):
+    lg.tl.fit(linked, metacells=metacells, config=QUICK)
+    first = linked.varp["linger_trans"].copy()
+    linked.varp["other_distance"] = linked.varp["linger_distance"]
+    lg.tl.fit(linked, metacells=metacells, config=QUICK, key_added="other", rng=1)
+    assert (abs(linked.varp["linger_trans"] - first)).sum() == 0
+    assert (abs(linked.varp["other_trans"] - first)).sum() > 0
+
+
+def test_copy_leaves_the_original(linked, metacells):
+    changed = lg.tl.fit(linked, metacells=metacells, config=QUICK, copy=True)
+    assert "linger_trans" in changed.varp
+    assert "linger_trans" not in linked.varp
+    assert "linger_fitted" not in linked["rna"].var
+
+
+def test_constant_genes_and_tfs(linked):
+    X = linked["rna"].X.tolil()
+    tf = np.flatnonzero(linked["rna"].var["is_tf"])[0]
+    gene = np.flatnonzero(~linked["rna"].var["is_tf"])[0]
+    X[:, [tf, gene]] = 0
+    linked["rna"].X = X.tocsr()
+    lg.tl.fit(linked, config=QUICK)
+    assert not linked["rna"].var["linger_fitted"].iloc[[tf, gene]].any()
+    names = set(lg.get.network(linked, kind="trans")["source"])
+    assert linked["rna"].var_names[tf] not in names
+    assert np.isfinite(linked.varp["linger_trans"].data).all()
+
+
+def test_motifs_pull_binding_together(linked, metacells):
+    motif = linked.varp["linger_motif"].toarray() > 0
+    gain = []
+    for manifold in (0.0, 1.0):
+        lg.tl.fit(linked, metacells=metacells, config=lg.FitConfig(epochs=20, n_folds=0, binding_share=1.0, manifold=manifold))
+        gain.append(linked.varp["linger_binding"].toarray()[motif].mean())
+    assert gain[1] > gain[0] + 0.1
+    del linked.varp["linger_motif"]
+    lg.tl.fit(linked, metacells=metacells, config=QUICK)
+    assert not linked.uns["linger"]["fit"]["motifs"]
+
+
+def test_binding_share(linked, metacells):
+    lg.tl.fit(linked, metacells=metacells, config=lg.FitConfig(epochs=5, n_folds=0, binding_share=0.1))
+    n_peaks, n_tfs = linked.uns["linger"]["fit"]["n_peaks"], linked.uns["linger"]["fit"]["n_tfs"]
+    beyond = linked.varp["linger_binding"].multiply(linked.varp["linger_motif"] == 0)
+    assert beyond.nnz <= 0.1 * n_peaks * n_tfs <= linked.varp["linger_binding"].nnz
+
+
+def test_cross_validation_finds_signal_and_not_in_noise(linked):
+    config = lg.FitConfig(n_folds=3)
+    lg.tl.fit(linked, config=config)
+    real = linked["rna"].var["linger_correlation"].median()
+    rng = np.random.default_rng(0)
+    shuffled = linked.copy()
+    atac = shuffled["atac"]
+    order = rng.permutation(shuffled.n_obs)
+    atac.X = atac.X[order]  # peaks of other cells
+    X = shuffled["rna"].X.toarray()
+    not_tf = np.flatnonzero(~shuffled["rna"].var["is_tf"])
+    X[:, not_tf] = rng.permuted(X[:, not_tf], axis=0)
+    shuffled["rna"].X = sparse.csr_matrix(X)
+    lg.tl.fit(shuffled, config=config)
+    null = shuffled["rna"].var["linger_correlation"].iloc[not_tf].median()
+    assert real > 0.3
+    assert abs(null) < 0.15
+
+
+BAD = {
+    "modality": (lambda m: m.mod.pop("atac"), KeyError, "no modality 'atac'"),
+    "tf column": (lambda m: m["rna"].var.pop("is_tf"), KeyError, "mark_tfs"),
+    "no tf": (lambda m: m["rna"].var.__setitem__("is_tf", False), ValueError, "transcription factor"),
+    "links": (lambda m: m.varp.pop("linger_distance"), KeyError, "link_peaks"),
+    "not counts": (lambda m: setattr(m["rna"], "X", m["rna"].X * 0.3), ValueError, "whole numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_and_nothing_is_written(linked, name):
+    spoil, error, text = BAD[name]
+    spoil(linked)
+    keys = set(linked.varp), set(linked["rna"].var), set(linked.uns.get("linger", {}))
+    with pytest.raises(error, match=text):
+        lg.tl.fit(linked, config=QUICK)
+    assert (set(linked.varp), set(linked["rna"].var), set(linked.uns.get("linger", {}))) == keys
+
+
+def test_other_bad_arguments(linked):
+    with pytest.raises(KeyError, match="unknown: 'nobody'"):
+        lg.tl.fit(linked, genes=["nobody"], config=QUICK)
+    with pytest.raises(ValueError, match="epochs=0"):
+        lg.FitConfig(epochs=0)
+    with pytest.raises(TypeError, match="MuData"):
+        lg.tl.fit(linked["rna"], config=QUICK)
+    with pytest.raises(ValueError, match="None of the genes has a peak"):
+        linked.varp["linger_distance"] = sparse.csr_matrix(linked.varp["linger_distance"].shape)
+        lg.tl.fit(linked, config=QUICK)
+
+
+def test_wrong_metacells_are_refused(linked, metacells):
+    with pytest.raises(ValueError, match="missing from the metacells"):
+        lg.tl.fit(linked, metacells=metacells[:, metacells.var_names[5:]].copy(), config=QUICK)
