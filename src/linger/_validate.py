@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,9 @@ def modality(mdata: MuData, key: str) -> AnnData:
         msg = f"Expected a MuData with modalities 'rna' and 'atac', found {type(mdata).__name__}. Build one with mudata.MuData({{'rna': rna, 'atac': atac}})."
         raise TypeError(msg)
     if key not in mdata.mod:
-        msg = f"The MuData has no modality {key!r} (it has {preview(mdata.mod)}). Name yours with rna_key= or atac_key=."
+        msg = (
+            f"The MuData has no modality {key!r} (it has {preview(mdata.mod)}). Name yours with rna_key= or atac_key=."
+        )
         raise KeyError(msg)
     return mdata.mod[key]
 
@@ -124,11 +126,12 @@ def parse_peaks(adata: AnnData) -> pd.DataFrame:
         )
         raise ValueError(msg)
     return pd.DataFrame(
-        {CHROM: peaks[CHROM].astype(str), START: starts.astype(np.int64), END: ends.astype(np.int64)}, index=adata.var_names
+        {CHROM: peaks[CHROM].astype(str), START: starts.astype(np.int64), END: ends.astype(np.int64)},
+        index=adata.var_names,
     )
 
 
-def _stored_values(X: object) -> np.ndarray:
+def _stored_values(X: Any) -> np.ndarray:
     if sparse.issparse(X):
         return X.data
     return np.asarray(X).ravel()

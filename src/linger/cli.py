@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,15 +44,24 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
     run.add_argument("input", type=Path, help="MuData file with modalities rna and atac")
     run.add_argument("-o", "--output", type=Path, required=True, help="MuData file to write")
-    run.add_argument("--genome", default="hg38", help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: hg38)")
+    run.add_argument(
+        "--genome", default="hg38", help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: hg38)"
+    )
     run.add_argument("--tfs", help="human, mouse, or a file with one TF a line (default: by --genome)")
     run.add_argument("--fasta", type=Path, help="genome sequence (FASTA or 2bit); motifs are used only with it")
     run.add_argument("--motifs", default="jaspar", help="jaspar, or a motif file (default: jaspar)")
-    run.add_argument("--missing-chromosomes", choices=["error", "skip"], default="error", help="what to do with peaks whose chromosome --fasta lacks")
+    run.add_argument(
+        "--missing-chromosomes",
+        choices=["error", "skip"],
+        default="error",
+        help="what to do with peaks whose chromosome --fasta lacks",
+    )
     run.add_argument("--groupby", help="column of obs with cell types that metacells stay within")
     run.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
     run.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
-    run.add_argument("--max-distance", type=int, default=1_000_000, help="reach of a peak in base pairs (default: 1000000)")
+    run.add_argument(
+        "--max-distance", type=int, default=1_000_000, help="reach of a peak in base pairs (default: 1000000)"
+    )
     run.add_argument("--store", type=Path, help="folder for the trained networks (default: none)")
     run.add_argument("--n-folds", type=int, default=5, help="folds of the cross-validation; 0 skips it (default: 5)")
     run.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
@@ -61,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
     demo = commands.add_parser("demo", help="simulate data with known truth, infer its networks, and compare")
     demo.set_defaults(command=_demo)
-    demo.add_argument("-o", "--output", type=Path, default=Path("linger_demo"), help="folder for the results (default: linger_demo)")
+    demo.add_argument(
+        "-o", "--output", type=Path, default=Path("linger_demo"), help="folder for the results (default: linger_demo)"
+    )
     demo.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     return parser
 
@@ -75,7 +86,7 @@ def _run(options: argparse.Namespace) -> None:
         msg = f"There is no file {options.input}."
         raise FileNotFoundError(msg)
     mdata = mudata.read_h5mu(options.input)
-    keys = {"rna_key": options.rna_key, "atac_key": options.atac_key}
+    keys: Any = {"rna_key": options.rna_key, "atac_key": options.atac_key}
     if options.restore_counts:
         lg.pp.restore_counts(mdata, modalities=list(keys.values()))
     _prepare(mdata, options, keys)
@@ -96,7 +107,7 @@ def _run(options: argparse.Namespace) -> None:
     print(f"Wrote {options.output}")
 
 
-def _prepare(mdata: MuData, options: argparse.Namespace, keys: dict[str, str]) -> None:
+def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:
     """Annotate genes, mark TFs, link peaks and scan motifs as asked."""
     import linger as lg
 
@@ -132,7 +143,9 @@ def _demo(options: argparse.Namespace) -> None:
         mdata, metacells, truth={kind: getattr(data.truth, kind) for kind in ("trans", "cis", "binding")}
     )
     _write_demo(mdata, table, options.output)
-    print(f"\nHow well the true network was recovered (higher is better, {time.perf_counter() - started:.0f} s in all):\n")
+    print(
+        f"\nHow well the true network was recovered (higher is better, {time.perf_counter() - started:.0f} s in all):\n"
+    )
     print(table.round(3).to_string(index=False))
     print(f"\nWrote networks, table and figures to {options.output}")
 
@@ -143,5 +156,7 @@ def _write_demo(mdata: MuData, table: pd.DataFrame, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lg.io.write_h5mu(mdata, path=folder / "demo.h5mu")
     table.to_csv(folder / "recovery.csv", index=False)
-    lg.pl.recovery(table).figure.savefig(folder / "recovery.png", dpi=150)
+    recovered = lg.pl.recovery(table).get_figure(root=True)
+    if recovered is not None:
+        recovered.savefig(folder / "recovery.png", dpi=150)
     lg.pl.training(mdata).savefig(folder / "training.png", dpi=150)

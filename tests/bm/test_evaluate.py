@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-import linger as lg
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+import linger as lg
+
 
 @pytest.fixture
 def edges():
     rng = np.random.default_rng(0)
-    pairs = pd.MultiIndex.from_product([[f"TF{i}" for i in range(6)], [f"g{i}" for i in range(40)]], names=["source", "target"])
+    pairs = pd.MultiIndex.from_product(
+        [[f"TF{i}" for i in range(6)], [f"g{i}" for i in range(40)]], names=["source", "target"]
+    )
     frame = pairs.to_frame(index=False)
     frame["weight"] = rng.integers(0, 6, len(frame)).astype(float)  # many ties
     truth = frame[(rng.random(len(frame)) < 0.2) & (frame["source"] != "TF5")]

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
-import linger as lg
 import numpy as np
 import pytest
+
+import linger as lg
 
 
 def test_correlation_baseline_equals_numpy(fitted, toy_metacells):
     for kind, keys in {"trans": ("rna", "rna"), "cis": ("atac", "rna"), "binding": ("rna", "atac")}.items():
         table = lg.bm.baseline(fitted, toy_metacells, kind=kind).sample(30, random_state=0)
         for row in table.itertuples():
-            x, y = (np.asarray(toy_metacells[key][:, name].X)[:, 0] for key, name in zip(keys, (row.source, row.target), strict=True))
+            x, y = (
+                np.asarray(toy_metacells[key][:, name].X)[:, 0]
+                for key, name in zip(keys, (row.source, row.target), strict=True)
+            )
             expected = 0 if np.ptp(x) == 0 or np.ptp(y) == 0 else abs(np.corrcoef(x, y)[0, 1])
             assert row.weight == pytest.approx(expected, abs=1e-4)
 
@@ -21,7 +25,7 @@ def test_distance_baselines(fitted, toy_metacells):
     near = np.exp(-np.asarray(distance[rows, cols]).ravel() / 25_000)
     np.testing.assert_allclose(cis["weight"], near, rtol=1e-5)
     trans = lg.bm.baseline(fitted, toy_metacells, kind="trans", method="distance").iloc[5]
-    tf, gene = fitted.var_names.get_indexer([trans["source"], trans["target"]])
+    tf = fitted.var_names.get_loc(trans["source"])
     motif = fitted.varp["linger_motif"][tf].toarray()[0]
     linked = cis["target"].to_numpy() == trans["target"]
     assert trans["weight"] == pytest.approx((motif[rows[linked]] * near[linked]).sum(), rel=1e-5)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-import linger as lg
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+
+import linger as lg
 
 KINDS = ("trans", "cis", "binding")
 
@@ -21,7 +22,9 @@ def test_matrix_is_the_equation_on_the_slots(fitted, kind):
         expected *= np.exp(-frame_of(fitted, "distance") / 25_000)
     if kind == "binding":
         expected += frame_of(fitted, "motif")
-    np.testing.assert_allclose(found.matrix.toarray(), expected.loc[found.sources, found.targets], rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(
+        found.matrix.toarray(), expected.loc[found.sources, found.targets], rtol=1e-5, atol=1e-30
+    )
     assert expected.drop(index=found.sources).to_numpy().sum() == 0
     assert expected.drop(columns=found.targets).to_numpy().sum() == 0
 
@@ -74,5 +77,5 @@ def test_errors(fitted):
     with pytest.raises(KeyError, match="Fit first"):
         lg.get.network(fitted, key="other")
     fitted.varp["linger_trans"] = sparse.csr_matrix(fitted.varp["linger_trans"]) * np.nan
-    with pytest.raises(ValueError, match="mdata.update"):
+    with pytest.raises(ValueError, match=r"mdata\.update"):
         lg.get.network(fitted)

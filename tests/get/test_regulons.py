@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-import linger as lg
 import numpy as np
 import pandas as pd
 import pytest
+
+import linger as lg
 from linger.get._regulons import quantile_normalize
 
 

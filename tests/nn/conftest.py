@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from linger import nn
 
 MODULES = {"relu": torch.nn.ReLU, "sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh}
@@ -24,7 +25,11 @@ def as_modules(weights, gene, n_res, activation):
     with torch.no_grad():
         for layer, (w, b) in zip(
             layers[::2],
-            [(w1, weights.re[gene, :, 0]), (weights.w2[gene], weights.b2[gene, :, 0]), (weights.w3[gene], weights.b3[gene, :, 0])],
+            [
+                (w1, weights.re[gene, :, 0]),
+                (weights.w2[gene], weights.b2[gene, :, 0]),
+                (weights.w3[gene], weights.b3[gene, :, 0]),
+            ],
             strict=True,
         ):
             layer.weight.copy_(w)

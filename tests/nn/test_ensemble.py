@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from linger import nn
 
 from .conftest import as_modules, gene_inputs
@@ -31,7 +32,9 @@ def test_initial_weights_follow_names_not_positions(random_block):
     genes, tfs, res = block.keys
     order = np.random.default_rng(1).permutation(len(tfs))
     tf_position = np.argsort(order)
-    moved = nn.Inputs(block.inputs.tf[order], block.inputs.re, block.inputs.own_gene, torch.tensor(tf_position[block.inputs.own_tf]))
+    moved = nn.Inputs(
+        block.inputs.tf[order], block.inputs.re, block.inputs.own_gene, torch.tensor(tf_position[block.inputs.own_tf])
+    )
     other = nn.initial_weights(moved, genes, tfs[order], res, hidden=block.hidden)
     torch.testing.assert_close(other.tf, weights.tf[:, :, order], rtol=0, atol=0)
     torch.testing.assert_close(other.re, weights.re, rtol=0, atol=0)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from linger import nn
 from linger.nn._losses import add_l1_gradient, add_manifold_gradient
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from linger import nn
 
 from .conftest import as_modules, gene_inputs

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from linger import nn
 
 from .conftest import as_modules, gene_inputs
@@ -46,7 +47,9 @@ def test_block_equals_a_plain_loop_over_genes(random_block, activation, l1, mani
     for gene, (net, history) in enumerate(plain):
         found = as_modules(trained.weights, gene, block.n_res[gene], activation)
         for (name, a), b in zip(found.named_parameters(), net.parameters(), strict=True):
-            if name == "0.weight":  # in the plain network the own TF is a constant input, whose weight only the penalties move
+            if (
+                name == "0.weight"
+            ):  # in the plain network the own TF is a constant input, whose weight only the penalties move
                 own = block.inputs.own_tf[block.inputs.own_gene == gene]
                 b.data[:, own] = 0
             torch.testing.assert_close(a.data, b.data, rtol=tolerance, atol=tolerance, msg=f"gene {gene} {name}")

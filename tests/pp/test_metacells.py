@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import linger as lg
 import mudata
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+
+import linger as lg
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def test_metacells_are_logged_means_of_depth_normalised_cells(mdata):
 def test_metacells_stay_within_groups_and_below_a_quarter(mdata):
     metacells = lg.pp.metacells(mdata, groupby="cell_type", n_metacells="sqrt")
     sizes = mdata.obs["cell_type"].value_counts()
-    assert metacells.obs["cell_type"].value_counts().to_dict() == {g: int(np.ceil(np.sqrt(n))) for g, n in sizes.items()}
+    assert metacells.obs["cell_type"].value_counts().to_dict() == {
+        g: int(np.ceil(np.sqrt(n))) for g, n in sizes.items()
+    }
     types = mdata.obs["cell_type"].loc[metacells.uns["linger"]["cells"]].to_numpy()
     for row, group in zip(metacells.obsm["cells"], metacells.obs["cell_type"], strict=True):
         assert set(types[row.indices]) == {group}
@@ -50,7 +53,9 @@ def test_neighbours_are_near(mdata):
     """Metacells drawn without types still mix fewer types than random groups of cells would."""
     metacells = lg.pp.metacells(mdata, n_metacells=40, n_neighbors=10)
     types = mdata.obs["cell_type"].loc[metacells.uns["linger"]["cells"]].to_numpy()
-    purity = np.mean([pd.Series(types[row.indices]).value_counts(normalize=True).iloc[0] for row in metacells.obsm["cells"]])
+    purity = np.mean(
+        [pd.Series(types[row.indices]).value_counts(normalize=True).iloc[0] for row in metacells.obsm["cells"]]
+    )
     assert purity > 0.8
 
 
@@ -58,10 +63,7 @@ def test_order_of_cells_genes_and_peaks_changes_nothing(mdata):
     rng = np.random.default_rng(0)
     cells = rng.permutation(mdata.n_obs)
     moved = mudata.MuData(
-        {
-            key: mdata[key][cells][:, rng.permutation(mdata[key].n_vars)].copy()
-            for key in ("atac", "rna")
-        }
+        {key: mdata[key][cells][:, rng.permutation(mdata[key].n_vars)].copy() for key in ("atac", "rna")}
     )
     options = {"groupby": "cell_type", "n_metacells": 20, "n_neighbors": 12, "rng": 3}
     one, other = frames(lg.pp.metacells(mdata, **options)), frames(lg.pp.metacells(moved, **options))

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import linger as lg
 import mudata
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+
+import linger as lg
 
 KINDS = ("trans", "cis", "binding")
 QUICK = lg.FitConfig(epochs=20, n_folds=0, binding_share=1.0)
@@ -41,12 +42,17 @@ def test_slots(fitted):
     regulators = np.flatnonzero(np.diff(fitted.varp["linger_trans"].indptr))
     assert set(fitted.var_names[regulators]) <= set(fitted["rna"].var_names[fitted["rna"].var["is_tf"]])
     links = fitted.varp["linger_distance"]
-    outside = fitted.varp["linger_cis"] - fitted.varp["linger_cis"].multiply(sparse.csr_matrix((np.ones_like(links.data), links.indices, links.indptr), links.shape))
+    outside = fitted.varp["linger_cis"] - fitted.varp["linger_cis"].multiply(
+        sparse.csr_matrix((np.ones_like(links.data), links.indices, links.indptr), links.shape)
+    )
     assert abs(outside).sum() == 0
     record = fitted.uns["linger"]["fit"]
     assert (record["n_tfs"], record["n_genes"], record["n_metacells"]) == (n_tfs, genes.sum(), 60)
     assert record["loss"][-1] < 0.7 * record["loss"][0]
-    assert fitted["rna"].var["linger_r2"].notna().equals(genes) or fitted["rna"].var.loc[genes, "linger_r2"].notna().mean() > 0.95
+    assert (
+        fitted["rna"].var["linger_r2"].notna().equals(genes)
+        or fitted["rna"].var.loc[genes, "linger_r2"].notna().mean() > 0.95
+    )
     assert fitted["rna"].var["linger_correlation"].median() > 0
 
 
@@ -91,7 +97,9 @@ def test_order_of_cells_genes_and_peaks_changes_nothing(linked):
     lg.tl.fit(linked, groupby="cell_type", config=QUICK)
     rng = np.random.default_rng(1)
     cells = rng.permutation(linked.n_obs)
-    moved = mudata.MuData({key: linked[key][cells][:, rng.permutation(linked[key].n_vars)].copy() for key in ("atac", "rna")})
+    moved = mudata.MuData(
+        {key: linked[key][cells][:, rng.permutation(linked[key].n_vars)].copy() for key in ("atac", "rna")}
+    )
     order = linked.var_names.get_indexer(moved.var_names)
     for key in ("linger_distance", "linger_motif"):
         moved.varp[key] = linked.varp[key][order][:, order]
@@ -158,7 +166,9 @@ def test_motifs_pull_binding_together(linked, metacells):
     motif = linked.varp["linger_motif"].toarray() > 0
     gain = []
     for manifold in (0.0, 1.0):
-        lg.tl.fit(linked, metacells=metacells, config=lg.FitConfig(epochs=20, n_folds=0, binding_share=1.0, manifold=manifold))
+        lg.tl.fit(
+            linked, metacells=metacells, config=lg.FitConfig(epochs=20, n_folds=0, binding_share=1.0, manifold=manifold)
+        )
         gain.append(linked.varp["linger_binding"].toarray()[motif].mean())
     assert gain[1] > gain[0] + 0.1
     del linked.varp["linger_motif"]
@@ -176,7 +186,7 @@ def test_binding_share(linked, metacells):
 def test_cross_validation_finds_signal_and_not_in_noise(linked):
     config = lg.FitConfig(n_folds=3)
     lg.tl.fit(linked, config=config)
-    real = linked["rna"].var["linger_correlation"].median()
+    real = linked["rna"].var["linger_correlation"].mean()
     rng = np.random.default_rng(0)
     shuffled = linked.copy()
     atac = shuffled["atac"]
@@ -187,9 +197,9 @@ def test_cross_validation_finds_signal_and_not_in_noise(linked):
     X[:, not_tf] = rng.permuted(X[:, not_tf], axis=0)
     shuffled["rna"].X = sparse.csr_matrix(X)
     lg.tl.fit(shuffled, config=config)
-    null = shuffled["rna"].var["linger_correlation"].iloc[not_tf].median()
-    assert real > 0.3
-    assert abs(null) < 0.15
+    null = shuffled["rna"].var["linger_correlation"].iloc[not_tf].mean()
+    assert real > 0.15
+    assert abs(null) < 0.1
 
 
 BAD = {
@@ -218,8 +228,8 @@ def test_other_bad_arguments(linked):
         lg.FitConfig(epochs=0)
     with pytest.raises(TypeError, match="MuData"):
         lg.tl.fit(linked["rna"], config=QUICK)
+    linked.varp["linger_distance"] = sparse.csr_matrix(linked.varp["linger_distance"].shape)
     with pytest.raises(ValueError, match="None of the genes has a peak"):
-        linked.varp["linger_distance"] = sparse.csr_matrix(linked.varp["linger_distance"].shape)
         lg.tl.fit(linked, config=QUICK)
 
 

@@ -36,7 +36,7 @@ def baseline(
     atac_key: str = "atac",
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Score the edges of a network without fitting one.
+    r"""Score the edges of a network without fitting one.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def baseline(
     kind
         ``"trans"``, ``"cis"`` or ``"binding"``.
     method
-        ``"correlation"``: \\|Pearson r\\| over metacells of the two ends. ``"distance"``: exp(-d / 25 kb) (cis), or the sum of that over a
+        ``"correlation"``: \|Pearson r\| over metacells of the two ends. ``"distance"``: exp(-d / 25 kb) (cis), or the sum of that over a
         gene's peaks with the TF's motif (trans; every peak counts where there are no motifs). ``"motif"``: motif affinity (binding).
         ``"random"``: uniform numbers.
     %(key)s
@@ -76,7 +76,7 @@ def baseline(
     if method not in BASELINES.get(kind, ()):
         msg = f"No baseline {method!r} for {kind!r}; there are {BASELINES}."
         raise ValueError(msg)
-    pairs = universe(mdata, kind=kind, key=key, rna_key=rna_key, atac_key=atac_key)
+    pairs = universe(mdata, kind=kind, key=key, rna_key=rna_key)
     if method == "random":
         # drawn in the order of the names, so that it follows them
         order = np.lexsort([pairs["target"], pairs["source"]])
@@ -89,11 +89,26 @@ def baseline(
     return pairs.assign(weight=weight)
 
 
-def universe(
-    mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str = "rna", atac_key: str = "atac"
-) -> pd.DataFrame:
-    """Return all pairs (source, target) that a network of this kind could hold; see :func:`baseline`."""
-    rna, atac = modality(mdata, rna_key), modality(mdata, atac_key)
+def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str = "rna") -> pd.DataFrame:
+    """Return all pairs that a network of this kind could hold.
+
+    Parameters
+    ----------
+    mdata
+        MuData with TFs and links.
+    kind
+        ``"trans"``: every TF with every linked gene but itself. ``"cis"``: linked peak-gene pairs. ``"binding"``: every TF with every
+        linked peak.
+    key
+        The ``key_added`` of the links.
+    rna_key
+        Name of the gene expression modality.
+
+    Returns
+    -------
+    Columns source, target.
+    """
+    rna = modality(mdata, rna_key)
     distance = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE]).tocoo()
     linked_peaks, linked_genes = (np.unique(index) for index in (distance.row, distance.col))
     names = mdata.var_names.to_numpy()

@@ -108,9 +108,7 @@ def _elastic_net(design: Design, fold: Fold, alpha: float, l1_ratio: float, rng:
     return predicted
 
 
-def _compare(
-    truth: np.ndarray, predictions: dict[str, np.ndarray], genes: pd.Index
-) -> tuple[pd.DataFrame, pd.Series]:
+def _compare(truth: np.ndarray, predictions: dict[str, np.ndarray], genes: pd.Index) -> tuple[pd.DataFrame, pd.Series]:
     parts = [fit_quality(truth, values, genes).add_prefix(f"{name}_") for name, values in predictions.items()]
     table = pd.concat(parts, axis=1)
     table = table[table["linger_r2"].notna()]

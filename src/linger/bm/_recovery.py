@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY, KINDS, MOTIF, slot
+from linger._keys import DEFAULT_KEY, KINDS, MOTIF, Kind, slot
 from linger.bm._baselines import BASELINES, baseline, universe
 from linger.bm._evaluate import evaluate
 from linger.get._network import network
@@ -16,7 +16,7 @@ from linger.get._network import network
 if TYPE_CHECKING:
     from mudata import MuData
 
-_UNIT = {"trans": "source", "cis": "target", "binding": "source"}
+_UNIT: dict[Kind, Literal["source", "target"]] = {"trans": "source", "cis": "target", "binding": "source"}
 
 
 @docs.dedent
@@ -58,14 +58,15 @@ def recovery(
     >>> table["method"].tolist()
     ['linger', 'correlation', 'distance', 'random']
     """
-    where = {"key": key, "rna_key": rna_key, "atac_key": atac_key}
     rows = []
     for kind in (kind for kind in KINDS if kind in truth):
-        pairs = universe(mdata, kind=kind, **where)
-        scores = {"linger": network(mdata, kind=kind, **where)}
-        for method in BASELINES[kind]:
-            if method != "motif" or slot(key, MOTIF) in mdata.varp:
-                scores[method] = baseline(mdata, metacells, kind=kind, method=method, rng=rng, **where)
+        pairs = universe(mdata, kind=kind, key=key, rna_key=rna_key)
+        scores = {"linger": network(mdata, kind=kind, key=key, rna_key=rna_key, atac_key=atac_key)}
+        for rival in BASELINES[kind]:
+            if rival != "motif" or slot(key, MOTIF) in mdata.varp:
+                scores[rival] = baseline(
+                    mdata, metacells, kind=kind, method=rival, key=key, rna_key=rna_key, atac_key=atac_key, rng=rng
+                )
         for method, frame in scores.items():
             single = evaluate(frame, truth[kind], by=_UNIT[kind], universe=pairs)
             pooled = evaluate(frame, truth[kind], by=None, universe=pairs).iloc[0]

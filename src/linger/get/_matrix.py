@@ -39,12 +39,12 @@ def matrix(
     rna_key: str = "rna",
     atac_key: str = "atac",
 ) -> NamedMatrix:
-    """Return a network of the cell population as a sparse matrix.
+    r"""Return a network of the cell population as a sparse matrix.
 
     The strengths of Yuan & Duren 2024 (Methods) without the terms of a cell type (expression and accessibility 1):
 
-    - ``"trans"``: gamma_ki, mean \\|Shapley value\\| of TF k for gene i;
-    - ``"cis"``: beta_ij exp(-d_ij / 25 kb), mean \\|Shapley value\\| of peak j for gene i, decaying with the distance to its TSS;
+    - ``"trans"``: gamma_ki, mean \|Shapley value\| of TF k for gene i;
+    - ``"cis"``: beta_ij exp(-d_ij / 25 kb), mean \|Shapley value\| of peak j for gene i, decaying with the distance to its TSS;
     - ``"binding"``: alpha_kj + B_kj, correlation of first-layer weights and motif affinity, both in [0, 1].
 
     The bare alpha, beta and gamma are in ``mdata.varp`` (see :func:`linger.tl.fit`).

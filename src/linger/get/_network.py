@@ -88,4 +88,3 @@ def network(
     frame = frame[frame["weight"] > 0]
     frame = frame.sort_values(["weight", "source", "target"], ascending=[False, True, True], ignore_index=True)
     return frame if top is None else frame.head(top)
-

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,9 @@ class StoreWriter:
         self._save(f"block-{self._n_blocks:05d}.safetensors", tensors)
         self._n_blocks += 1
 
-    def finish(self, *, names: Mapping[str, Sequence[str]], design: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> str:
+    def finish(
+        self, *, names: Mapping[str, Iterable[str]], design: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+    ) -> str:
         """Write the rest, rename the folder, and return the checksum of the index."""
         self._save(_DESIGN, {name: np.ascontiguousarray(value) for name, value in design.items()})
         index = {

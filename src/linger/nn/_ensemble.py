@@ -109,5 +109,15 @@ def upper_layers(weights: Weights, z1: Tensor, function: Callable[[Tensor], Tens
 
 
 def predict(weights: Weights, inputs: Inputs, activation: Activation = "relu") -> Tensor:
-    """Return the prediction for every gene and sample, G x M."""
+    """Return the prediction for every gene and sample.
+
+    Parameters
+    ----------
+    weights, inputs, activation
+        As for :func:`forward`.
+
+    Returns
+    -------
+    Predictions, G x M.
+    """
     return forward(weights, inputs, activation).y[:, 0]

@@ -14,7 +14,17 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def name_hash(names: Iterable[str]) -> np.ndarray:
-    """Return a 64-bit hash of every name, the same on every machine (uint64, one a name)."""
+    """Hash names to 64 bits, the same on every machine.
+
+    Parameters
+    ----------
+    names
+        Names of genes, TFs or peaks.
+
+    Returns
+    -------
+    One uint64 a name.
+    """
     digests = b"".join(blake2b(name.encode(), digest_size=8).digest() for name in names)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
@@ -49,7 +59,13 @@ def hashed_uniform(rows: np.ndarray, columns: np.ndarray, units: int) -> np.ndar
 
 
 def initial_weights(
-    inputs: Inputs, genes: np.ndarray, tfs: np.ndarray, res: np.ndarray, *, hidden: tuple[int, int] = (64, 16), seed: int = 0
+    inputs: Inputs,
+    genes: np.ndarray,
+    tfs: np.ndarray,
+    res: np.ndarray,
+    *,
+    hidden: tuple[int, int] = (64, 16),
+    seed: int = 0,
 ) -> Weights:
     """Draw starting weights, uniform in +-1/sqrt(fan-in) as ``torch.nn.Linear`` does, keyed by names and seed.
 
@@ -91,7 +107,7 @@ def initial_weights(
     re = torch.cat([tensor(hashed_uniform(seeded[g : g + 1], res[g], h1)) for g in range(len(res))])
     re = re.mul_(bound).mul_(re_used[:, None, :])
     upper = tensor(hashed_uniform(seeded, name_hash(f"upper {i}" for i in range(h1 + 3)), h2))
-    w2, b2, w3, b3 = upper.split([h1, 1, 1, 1], dim=2)
+    w2, b2, w3, b3 = torch.split(upper, [h1, 1, 1, 1], dim=2)
     return Weights(
         tf,
         re,

@@ -51,6 +51,13 @@ def manifold_penalty(weights: Weights, graph: MotifGraph) -> Tensor:
     """Return tr(W^T Lnorm W) of every gene (length G) without forming the Laplacian.
 
     ``tr(W^T Lnorm W) = ||W||^2 (nodes with an edge) - 2 sum(W_TF * (Bn W_RE))``.
+
+    Parameters
+    ----------
+    weights
+        Networks of G genes.
+    graph
+        Their motif graph.
     """
     squares = (weights.tf.square() * graph.tf_nodes).sum((1, 2)) + (weights.re.square() * graph.re_nodes).sum((1, 2))
     return squares - 2 * (torch.bmm(weights.tf, graph.adjacency) * weights.re).sum((1, 2))
@@ -65,7 +72,13 @@ def add_manifold_gradient(gradient: Weights, weights: Weights, graph: MotifGraph
 
 
 def l1_penalty(weights: Weights) -> Tensor:
-    """Return the sum of |weight| over all layers of every gene, biases left out (length G)."""
+    """Return the sum of absolute weights over all layers of every gene, biases left out (length G).
+
+    Parameters
+    ----------
+    weights
+        Networks of G genes.
+    """
     parts = (weights.tf, weights.re[:, :, 1:], weights.w2, weights.w3)
     return torch.stack([part.abs().sum((1, 2)) for part in parts]).sum(0)
 

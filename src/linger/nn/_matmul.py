@@ -7,7 +7,8 @@ from torch import Tensor
 
 # oneDNN's float32 product uses AVX-512 on every vendor's processor; the BLAS that torch links (MKL) falls back to AVX2 on AMD
 # and reaches less than half the rate there. torch calls oneDNN for float32 only through this operator, the one its compiler emits.
-_ONEDNN_LINEAR = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+_ONEDNN = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+_ONEDNN_LINEAR = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if _ONEDNN else None
 
 
 def matmul_t(a: Tensor, b: Tensor) -> Tensor:

@@ -27,7 +27,9 @@ class Shapley(NamedTuple):
 
 
 @torch.no_grad()
-def shapley(weights: Weights, inputs: Inputs, background: Inputs, *, activation: Activation = "relu", chunk: int = 1) -> Shapley:
+def shapley(
+    weights: Weights, inputs: Inputs, background: Inputs, *, activation: Activation = "relu", chunk: int = 1
+) -> Shapley:
     """Summarise the Shapley values of every input of every network of a block.
 
     Parameters
@@ -48,7 +50,7 @@ def shapley(weights: Weights, inputs: Inputs, background: Inputs, *, activation:
     Mean absolute values and signs.
     """
     parts = []
-    for rows in torch.arange(len(weights.tf), device=weights.tf.device).split(chunk):
+    for rows in torch.split(torch.arange(len(weights.tf), device=weights.tf.device), chunk):
         tf, re = shapley_values(
             Weights(*(w[rows] for w in weights)), _take(inputs, rows), _take(background, rows), activation=activation
         )
@@ -93,7 +95,9 @@ def shapley_values(
     -------
     Values of the TFs (G x M x T) and of the REs (G x M x P).
     """
-    u = _multipliers(weights, forward(weights, inputs, activation), forward(weights, background, activation), activation)
+    u = _multipliers(
+        weights, forward(weights, inputs, activation), forward(weights, background, activation), activation
+    )
     n_hidden, n_genes, n_samples, n_background = u.shape
     mean = u.mean(3)
     u /= n_background

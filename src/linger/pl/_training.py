@@ -52,7 +52,11 @@ def training(mdata: MuData, *, key: str = DEFAULT_KEY, rna_key: str = "rna") -> 
     record, var = mdata.uns[key]["fit"], modality(mdata, rna_key).var
     quality = var[slot(key, CORRELATION)].dropna() if slot(key, CORRELATION) in var else None
     figure, axes = plt.subplots(
-        1, 1 if quality is None else 2, figsize=(3.4 if quality is None else 6.8, 2.8), layout="constrained", squeeze=False
+        1,
+        1 if quality is None else 2,
+        figsize=(3.4 if quality is None else 6.8, 2.8),
+        layout="constrained",
+        squeeze=False,
     )
     loss_axes = axes[0, 0]
     loss_axes.plot(record["loss_epoch"], record["loss"], color=PALETTE[0])

@@ -29,10 +29,10 @@ def log_normalize_depth(counts: sparse.csr_matrix, *, log: bool = True) -> spars
 def joint_embedding(
     counts: dict[str, sparse.csr_matrix], features: dict[str, pd.DataFrame], *, rng: int = 0
 ) -> np.ndarray:
-    """Embed cells by both modalities, each scaled to the same total variance.
+    r"""Embed cells by both modalities, each scaled to the same total variance.
 
     RNA by the principal components of log-normalised counts, ATAC by latent semantic indexing (TF-IDF, then a truncated singular
-    value decomposition; components that follow depth, \\|r\\| > 0.9, are left out).
+    value decomposition; components that follow depth, \|r\| > 0.9, are left out).
 
     Parameters
     ----------

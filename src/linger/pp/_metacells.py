@@ -91,7 +91,12 @@ def metacells(
     200
     """
     rna, atac = paired(mdata, rna_key=rna_key, atac_key=atac_key)
-    settings = {"groupby": groupby, "n_metacells": n_metacells, "n_neighbors": n_neighbors, "use_rep": use_rep}
+    settings: dict[str, object] = {
+        "groupby": groupby,
+        "n_metacells": n_metacells,
+        "n_neighbors": n_neighbors,
+        "use_rep": use_rep,
+    }
     settings |= {"neighbors_key": neighbors_key, "labels": labels, "min_cells": min_cells, "rng": rng, "layer": layer}
     settings |= {"rna_key": rna_key, "atac_key": atac_key}
     cells = rna.obs_names.sort_values()
@@ -128,10 +133,7 @@ def _column(mdata: MuData, column: str, cells: pd.Index, *, keys: tuple[str, str
 
 def _groups(mdata: MuData, groupby: str | None, cells: pd.Index, min_cells: int, *, keys: tuple[str, str]) -> pd.Series:
     """Return the group of every cell, checked."""
-    if groupby is None:
-        groups = pd.Series("all", index=cells)
-    else:
-        groups = _column(mdata, groupby, cells, keys=keys)
+    groups = pd.Series("all", index=cells) if groupby is None else _column(mdata, groupby, cells, keys=keys)
     if groups.isna().any():
         msg = f"{int(groups.isna().sum())} cells have no {groupby!r}. Annotate them, or leave them out: mdata[~mdata.obs[{groupby!r}].isna()]."
         raise ValueError(msg)
@@ -220,7 +222,11 @@ def _nearest(embedding: np.ndarray, members: np.ndarray, centres: np.ndarray, k:
     """Give weight 1/k to each centre's k nearest members, itself included."""
     from sklearn.neighbors import NearestNeighbors
 
-    found = NearestNeighbors(n_neighbors=k).fit(embedding[members]).kneighbors(embedding[members[centres]], return_distance=False)
+    found = (
+        NearestNeighbors(n_neighbors=k)
+        .fit(embedding[members])
+        .kneighbors(embedding[members[centres]], return_distance=False)
+    )
     index = members[found].ravel()
     return sparse.csr_matrix(
         (np.full(index.size, 1 / k), index, np.arange(0, index.size + 1, k)), shape=(len(centres), len(embedding))
@@ -236,7 +242,7 @@ def _strongest(graph: sparse.csr_matrix, members: np.ndarray, centres: np.ndarra
     row = np.concatenate([np.arange(len(centres)), links["row"]])
     column = members[np.concatenate([centres, links["column"]])]
     weights = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(len(centres), graph.shape[0]))
-    return sparse.diags(1 / weights.sum(axis=1).A1) @ weights
+    return sparse.csr_matrix(sparse.diags(1 / weights.sum(axis=1).A1) @ weights)
 
 
 def _label_membership(labels: pd.Series, groups: pd.Series) -> _Membership:

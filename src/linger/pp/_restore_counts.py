@@ -128,7 +128,7 @@ def _is_counts(values: np.ndarray) -> bool:
 
 def _with_values(X: Any, values: np.ndarray) -> np.ndarray | sparse.csr_matrix:
     """Return a matrix like `X` that holds `values` instead; sparse ones keep format and pattern."""
-    if not sparse.issparse(X):
+    if isinstance(X, np.ndarray):
         return values.reshape(X.shape)
     changed: sparse.csr_matrix = X.astype(np.float32)
     changed.data = values

@@ -26,9 +26,7 @@ class Fold(NamedTuple):
     test_target: np.ndarray
 
 
-def iterate_folds(
-    mdata: MuData, design: Design, *, settings: dict[str, Any], n_folds: int, rng: int
-) -> Iterator[Fold]:
+def iterate_folds(mdata: MuData, design: Design, *, settings: dict[str, Any], n_folds: int, rng: int) -> Iterator[Fold]:
     """Split cells (within groups), then make metacells on either side of every split.
 
     Metacells share cells, so splitting metacells would put the same cells on both sides.

@@ -165,7 +165,9 @@ def iterate_blocks(
     """Yield the genes in blocks, with all tensors on `device`."""
     tf = torch.from_numpy(samples.tf.values).to(device)
     # the row of zeros at the end is what padding points at
-    re = torch.from_numpy(np.vstack([samples.re.values, np.zeros((1, len(samples.names)), dtype=np.float32)])).to(device)
+    re = torch.from_numpy(np.vstack([samples.re.values, np.zeros((1, len(samples.names)), dtype=np.float32)])).to(
+        device
+    )
     targets = torch.from_numpy(samples.target.values)
     affinity = _with_empty_row(design.affinity) if manifold and design.affinity is not None else None
     for start in range(0, len(design.genes), block_size):

@@ -120,8 +120,15 @@ def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: Sto
         if writer is not None:
             weights = {name: value.cpu().numpy() for name, value in trained.weights._asdict().items()}
             writer.add_block(weights, block.rows, block.n_res)
-    like_links = [sparse.csr_matrix((values, design.links.indices, design.links.indptr), design.links.shape) for values in (beta, beta_sign)]
-    return Graph(gamma, gamma_sign, *like_links, alpha[:-1].cpu().numpy(), torch.cat(losses).mean(0).numpy())
+    wiring = (design.links.indices, design.links.indptr)
+    return Graph(
+        gamma,
+        gamma_sign,
+        sparse.csr_matrix((beta, *wiring), design.links.shape),
+        sparse.csr_matrix((beta_sign, *wiring), design.links.shape),
+        alpha[:-1].cpu().numpy(),
+        torch.cat(losses).mean(0).numpy(),
+    )
 
 
 def background_columns(n_samples: int, trainer: Trainer) -> np.ndarray:

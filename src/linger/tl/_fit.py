@@ -133,7 +133,9 @@ def fit(
         record = _record(design, samples, trainer, graph)
         record["store"] = _finish_store(writer, design, samples, trainer, graph)
     target = mdata.copy() if copy else mdata
-    write_graph(target, design, graph, quality, record, share=config.binding_share, rna_key=rna_key, key_added=key_added)
+    write_graph(
+        target, design, graph, quality, record, share=config.binding_share, rna_key=rna_key, key_added=key_added
+    )
     return target if copy else None
 
 
@@ -141,7 +143,9 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        msg = "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
+        msg = (
+            "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
+        )
         raise RuntimeError(msg)
     return torch.device(name)
 
@@ -150,7 +154,9 @@ def _drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samp
     """Leave out genes whose expression does not vary over the metacells: there is nothing to predict."""
     varies = samples.target.sd > 0
     if not varies.any():
-        msg = "None of the genes varies over the metacells. Check the counts, or use more metacells or fewer neighbours."
+        msg = (
+            "None of the genes varies over the metacells. Check the counts, or use more metacells or fewer neighbours."
+        )
         raise ValueError(msg)
     if not varies.all():
         logger.info("%d genes do not vary over the metacells and are not fitted.", int((~varies).sum()))
@@ -168,7 +174,9 @@ def _report(design: Design, samples: Samples) -> None:
         len(design.peaks),
         design.links.nnz / len(design.genes),
         len(samples.names),
-        "with the motif manifold term" if design.affinity is not None else "without motifs, so without the manifold term",
+        "with the motif manifold term"
+        if design.affinity is not None
+        else "without motifs, so without the manifold term",
     )
 
 
@@ -176,13 +184,17 @@ def _metacell_settings(metacells: MuData) -> dict[str, Any] | None:
     """Return how the metacells were made, or None with a word in the log."""
     settings = metacells.uns.get("linger", {}).get("metacells")
     if settings is None or "labels" in settings:
-        logger.warning("Cross-validation needs metacells that linger can make anew within folds; quality of fit is not computed.")
+        logger.warning(
+            "Cross-validation needs metacells that linger can make anew within folds; quality of fit is not computed."
+        )
         return None
     return dict(settings)
 
 
 @contextmanager
-def _writing(store: str | Path | None, design: Design, samples: Samples, trainer: Trainer) -> Iterator[StoreWriter | None]:
+def _writing(
+    store: str | Path | None, design: Design, samples: Samples, trainer: Trainer
+) -> Iterator[StoreWriter | None]:
     """Open the store, and leave nothing behind if the fit fails."""
     writer = None if store is None else StoreWriter(store)
     try:
@@ -198,7 +210,11 @@ def _finish_store(
 ) -> dict[str, str] | None:
     if writer is None:
         return None
-    arrays = {f"{name}_{part}": getattr(getattr(samples, name), part) for name in ("tf", "re", "target") for part in ("values", "mean", "sd")}
+    arrays = {
+        f"{name}_{part}": getattr(getattr(samples, name), part)
+        for name in ("tf", "re", "target")
+        for part in ("values", "mean", "sd")
+    }
     arrays |= {"alpha": graph.alpha, "links_indices": design.links.indices, "links_indptr": design.links.indptr}
     arrays["background"] = background_columns(len(samples.names), trainer)
     names = {"genes": design.genes, "tfs": design.tfs, "peaks": design.peaks, "metacells": samples.names}

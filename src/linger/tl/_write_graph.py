@@ -29,7 +29,11 @@ def write_graph(
     key_added: str,
 ) -> None:
     """Write all slots of :func:`linger.tl.fit`; everything is computed before the first is touched."""
-    place = {name: mdata.var_names.get_indexer(names) for name, names in design._asdict().items() if isinstance(names, pd.Index)}
+    place = {
+        name: mdata.var_names.get_indexer(names)
+        for name, names in design._asdict().items()
+        if isinstance(names, pd.Index)
+    }
     n = mdata.n_vars
     gamma, gamma_sign = (sparse.csr_matrix(values.T) for values in (graph.gamma, graph.gamma_sign))
     binding = strongest_pairs(graph.alpha, design.affinity, share)
@@ -43,8 +47,11 @@ def write_graph(
     var = _gene_columns(mdata.mod[rna_key].var_names, design.genes, quality)
     for name, matrix in slots.items():
         mdata.varp[slot(key_added, name)] = matrix
-    for name, values in var.items():
-        mdata.mod[rna_key].var[slot(key_added, str(name))] = values
+    for column in (FITTED, R2, CORRELATION):
+        if column in var:
+            mdata.mod[rna_key].var[slot(key_added, column)] = var[column]
+        else:  # quality of an earlier fit must not pass for this one's
+            mdata.mod[rna_key].var.drop(columns=slot(key_added, column), errors="ignore", inplace=True)
     kept = dict(mdata.uns.get(key_added, {}))
     kept.pop("store", None)
     mdata.uns[key_added] = kept | {name: value for name, value in record.items() if value is not None}

@@ -1,0 +1,348 @@
+"""Seconds per gene for training and Shapley values, against LingerGRN 1.117 on the same arrays and in the same run.
+
+``python benchmarks/per_gene.py [--peer-env DIR] [--genes 64] [--peer-genes 8] [--threads 1 2] [--no-peer]``
+
+Size: 300 metacells, 700 TFs, 100 REs a gene, 100 epochs, 50 background metacells, ReLU. The targets are made from a few
+of the features, so there is something to learn. Ours is everything that :func:`linger.tl.fit` does for a block of 16
+genes: inputs of the block, starting weights, (motif graph,) training, Shapley values, correlation of weights; the
+median over blocks after a warm-up block. LingerGRN is its own function for a gene, called as its ``training`` calls it:
+``sc_nn_NN`` without the manifold term, and ``sc_nn`` with it (which reads a bulk data set, made up here); the median
+over genes after a warm-up gene. Each side runs in one fresh process at every number of threads, and its best counts.
+LingerGRN can also work with one process per chromosome: as a further comparison, without a target, it runs with one
+single-threaded process per core at once, and the seconds per gene are divided by their number.
+
+LingerGRN pins numpy 1.26 and so runs in an environment of its own, made on first use (about 1 GB; needs a Python it
+supports, 3.11 or 3.12): ``--peer-env``, by default a folder below the user's cache. ``--no-peer`` leaves it out.
+
+Floor: the time that the matrix products of a gene alone would take at the rate measured for each product by itself, at
+the same shape and number of threads. Multiply-adds per gene, with F = T + P + 1: training 2 * H * F * M an epoch (first
+layer, forward and weight gradient) and 3 * H * H2 * M (second layer), the manifold term 2 * H * T * (P + 1) an epoch,
+Shapley values H * M * K * (T + P + H2) and a few smaller ones. What is element-wise is not in the floor.
+
+Targets: 7 times LingerGRN's speed without and 9 times with the manifold term, and at most twice the floor. The exit
+status is 0 whether or not they are met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from linger import nn
+
+M, T, P, EPOCHS, K, BLOCK = 300, 700, 100, 100, 50, 16
+H, H2 = 64, 16
+N_PEAKS, DENSITY, L1, MANIFOLD = 1000, 0.1, 0.01, 0.01
+TARGETS = {"plain": 7.0, "manifold": 9.0}
+TITLES = {"plain": "without manifold", "manifold": "with manifold"}
+MAX_FLOOR_RATIO = 2.0
+WORKER = Path(__file__).with_name("_lingergrn_worker.py")
+
+
+class Product(NamedTuple):
+    """A matrix product of one shape."""
+
+    name: str
+    per_gene: float
+    flops: float
+    run: Callable[[], object]
+
+
+def make_arrays(n_genes, seed=0):
+    """Draw raw TF expression, RE accessibility, targets that depend on some of either, and motif affinities."""
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(12, M))
+    tf = np.log1p(np.exp(rng.normal(size=(T, 12)) @ factors * 0.3 + rng.normal(size=(T, M))))
+    re = np.log1p(np.exp(rng.normal(size=(N_PEAKS, 12)) @ factors * 0.3 + rng.normal(size=(N_PEAKS, M))))
+    columns = rng.integers(0, N_PEAKS - P, size=n_genes)[:, None] + np.arange(P)
+    z_tf, z_re = standardize(tf), standardize(re)
+    targets = np.empty((n_genes, M))
+    for gene, row in enumerate(columns):
+        tfs, res = rng.choice(T, 6, replace=False), rng.choice(row, 4, replace=False)
+        signal = rng.normal(size=6) @ z_tf[tfs] + rng.normal(size=4) @ z_re[res] + z_tf[tfs[0]] * z_re[res[0]]
+        targets[gene] = signal + rng.normal(size=M)
+    affinity = rng.random((N_PEAKS, T)) * (rng.random((N_PEAKS, T)) < DENSITY)
+    return {"tf": tf, "re": re, "columns": columns, "targets": standardize(targets), "affinity": affinity, "l1": L1}
+
+
+def standardize(raw):
+    return (raw - raw.mean(1, keepdims=True)) / raw.std(1, keepdims=True)
+
+
+def as_tensors(arrays):
+    """Standardise the inputs once for all genes, as a fit does."""
+    tensors = {name: torch.from_numpy(standardize(arrays[name])).float() for name in ("tf", "re")}
+    tensors |= {name: torch.from_numpy(arrays[name]).float() for name in ("targets", "affinity")}
+    return tensors | {"columns": torch.from_numpy(arrays["columns"])}
+
+
+def name_keys(n_genes):
+    names = {"gene": n_genes, "tf": T, "peak": N_PEAKS}
+    return {name: nn.name_hash(f"{name}{i}" for i in range(n)) for name, n in names.items()}
+
+
+def fit_block(data, keys, rows, with_manifold):
+    """Do for the genes `rows` what a fit does, and return the trained block, its inputs and its Shapley values."""
+    columns, none = data["columns"][rows], torch.zeros(0, dtype=torch.long)
+    inputs = nn.Inputs(data["tf"], torch.cat([torch.ones(len(columns), 1, M), data["re"][columns]], dim=1), none, none)
+    graph = None
+    if with_manifold:
+        affinity = torch.zeros(len(columns), T, 1 + P)
+        affinity[:, :, 1:] = data["affinity"][columns].transpose(1, 2)
+        graph = nn.motif_graph(affinity, inputs)
+    res = np.concatenate([np.zeros((len(columns), 1), np.uint64), keys["peak"][columns.numpy()]], axis=1)
+    start = nn.initial_weights(inputs, keys["gene"][rows], keys["tf"], res, hidden=(H, H2))
+    weight = MANIFOLD if with_manifold else 0.0
+    trained = nn.train(start, inputs, data["targets"][rows], epochs=EPOCHS, l1=L1, manifold=weight, graph=graph)
+    known = torch.linspace(0, M - 1, K).long()
+    background = inputs._replace(tf=inputs.tf[:, known], re=inputs.re[:, :, known])
+    values = nn.shapley(trained.weights, inputs, background)
+    nn.weight_correlation(trained.weights)
+    return trained, inputs, values
+
+
+def time_ours(arrays, threads, with_manifold):
+    """Return seconds per gene of every block but the first, and checks of the last block."""
+    torch.set_num_threads(threads)
+    data, n_genes, seconds = as_tensors(arrays), len(arrays["targets"]), []
+    keys = name_keys(n_genes)
+    for start in [0, *range(0, n_genes, BLOCK)]:
+        rows = slice(start, start + BLOCK)
+        begin = time.perf_counter()
+        trained, inputs, values = fit_block(data, keys, rows, with_manifold)
+        seconds.append((time.perf_counter() - begin) / BLOCK)
+    predicted = nn.predict(trained.weights, inputs)
+    correlation = [np.corrcoef(pair)[0, 1] for pair in zip(predicted, data["targets"][rows], strict=True)]
+    nonzero = torch.cat([values.tf, values.re], dim=1).ne(0).float().mean()
+    return seconds[1:], {"correlation": float(np.mean(correlation)), "nonzero_shapley": float(nonzero)}
+
+
+def in_fresh_process(function, *arguments):
+    """Call `function` where no earlier setting of threads, and no memory in use, can matter."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def products(with_manifold):
+    """Return every matrix product of a block, with the number of calls a gene (a block's shared by its genes)."""
+    shapes = {
+        "w_tf": (BLOCK * H, T), "x_tf": (T, M), "d1": (BLOCK * H, M), "w_re": (BLOCK, H, P + 1), "z1": (BLOCK, H, M),
+        "x_re": (BLOCK, P + 1, M), "w2": (BLOCK, H2, H), "z2": (BLOCK, H2, M), "tf": (BLOCK, H, T),
+        "bn": (BLOCK, T, P + 1), "u": (M, K), "b_tf": (T, K), "u1": (1, M, K), "b_re": (1, K, P), "mean": (1, M, H),
+        "v_tf": (1, H, T), "v_re": (1, H, P), "w2t": (1, H, H2), "pairs": (1, H2, M * K), "w1": (H, T),
+    }  # fmt: skip
+    t = {name: torch.randn(shape) for name, shape in shapes.items()}
+    bmm, out = torch.bmm, t["z1"].clone()
+    epoch = EPOCHS / BLOCK
+    listed = [
+        ("TF layer, forward", epoch, BLOCK * H * T * M, lambda: nn.matmul_t(t["w_tf"], t["x_tf"].T)),
+        ("TF layer, gradient", epoch, BLOCK * H * T * M, lambda: nn.matmul_t(t["d1"], t["x_tf"])),
+        ("RE layer, forward", epoch, BLOCK * H * (P + 1) * M, lambda: out.baddbmm_(t["w_re"], t["x_re"])),
+        ("RE layer, gradient", epoch, BLOCK * H * (P + 1) * M, lambda: bmm(t["z1"], t["x_re"].transpose(1, 2))),
+        ("second layer, forward", epoch, BLOCK * H * H2 * M, lambda: bmm(t["w2"], t["z1"])),
+        ("second layer, back", epoch, BLOCK * H * H2 * M, lambda: bmm(t["w2"].transpose(1, 2), t["z2"])),
+        ("second layer, gradient", epoch, BLOCK * H * H2 * M, lambda: bmm(t["z2"], t["z1"].transpose(1, 2))),
+        ("Shapley, TF samples", 1, H * T * M, lambda: nn.matmul_t(t["w1"], t["x_tf"].T)),
+        ("Shapley, TF background", 1, H * T * K, lambda: nn.matmul_t(t["w1"], t["b_tf"].T)),
+        ("Shapley, second layer", 1, H * H2 * M * K, lambda: bmm(t["w2t"], t["pairs"])),
+        ("Shapley, TF expected", H, M * K * T, lambda: nn.matmul_t(t["u"], t["b_tf"])),
+        ("Shapley, RE expected", H, M * K * P, lambda: bmm(t["u1"], t["b_re"])),
+        ("Shapley, TF values", 1, H * M * T, lambda: bmm(t["mean"], t["v_tf"])),
+        ("Shapley, RE values", 1, H * M * P, lambda: bmm(t["mean"], t["v_re"])),
+        ("weight correlation", 1 / BLOCK, BLOCK * H * P * T, lambda: bmm(t["w_re"][:, :, 1:].transpose(1, 2), t["tf"])),
+    ]
+    if with_manifold:
+        to_tf = epoch, BLOCK * H * T * (P + 1), lambda: bmm(t["w_re"], t["bn"].transpose(1, 2))
+        to_re = epoch, BLOCK * H * T * (P + 1), lambda: bmm(t["tf"], t["bn"])
+        listed += [("manifold, TF gradient", *to_tf), ("manifold, RE gradient", *to_re)]
+    return [Product(name, per_gene, 2.0 * multiply_adds, run) for name, per_gene, multiply_adds, run in listed]
+
+
+def best_call(run, budget=0.15):
+    """Return the shortest time of a call, of as many as fit into `budget` seconds (at least 5)."""
+    run()
+    times = []
+    while len(times) < 5 or sum(times) < budget:
+        begin = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def measure_floor(threads, with_manifold):
+    """Print rate and share of every product and return the seconds a gene that products alone would take."""
+    torch.set_num_threads(threads)
+    print(f"\nfloor {TITLES['manifold' if with_manifold else 'plain']}, {threads} thread(s)")
+    print(f"{'product':26}{'GFLOP a gene':>14}{'GFLOP/s':>10}{'ms a gene':>11}")
+    total = flops = 0.0
+    with torch.no_grad():
+        for product in products(with_manifold):
+            seconds = best_call(product.run)
+            total += seconds * product.per_gene
+            flops += product.flops * product.per_gene
+            work, rate = product.flops * product.per_gene / 1e9, product.flops / seconds / 1e9
+            print(f"{product.name:26}{work:14.3f}{rate:10.0f}{1e3 * seconds * product.per_gene:11.3f}")
+    print(f"{'sum':26}{flops / 1e9:14.3f}{flops / total / 1e9:10.0f}{1e3 * total:11.3f}", flush=True)
+    return total
+
+
+def default_peer_env():
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    writable = os.access(cache if cache.exists() else cache.parent, os.W_OK)
+    return (cache if writable else Path(tempfile.gettempdir())) / "linger" / "lingergrn-1.117"
+
+
+def peer_python(folder):
+    """Return the interpreter of LingerGRN's environment, making the environment where it is not there yet."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    ready = [str(python), "-c", "import psutil, shap, torch, LingerGRN.LINGER_tr"]
+    if python.exists() and subprocess.run(ready, capture_output=True, check=False).returncode == 0:
+        return python
+    print(f"making an environment for LingerGRN in {folder} (minutes)", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    for wanted in (["torch==2.13.0"], ["LingerGRN==1.117", "psutil"]):
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
+    return python
+
+
+def start_peer(python, path, kind, threads, n_genes):
+    """Start LingerGRN in its environment."""
+    command = [str(python), str(WORKER), str(path), kind, str(threads), str(n_genes)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def read_peer(process):
+    """Return what a worker printed, or stop with its error."""
+    out, err = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"LingerGRN failed:\n{err[-3000:] or out[-3000:]}")
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def report(side, kind, setting, seconds, checks):
+    spread = f"{1e3 * min(seconds):.1f}-{1e3 * max(seconds):.1f}"
+    learnt = f"r {checks['correlation']:.3f}, Shapley values not 0: {100 * checks['nonzero_shapley']:.0f} %"
+    timing = f"{1e3 * statistics.median(seconds):9.1f} ms a gene ({spread})"
+    print(f"{side:10}{TITLES[kind]:18}{setting:24}{timing}   {learnt}", flush=True)
+
+
+def mean_checks(checks):
+    return {name: statistics.mean(row[name] for row in checks) for name in ("correlation", "nonzero_shapley")}
+
+
+def time_peer(python, path, kind, threads, n_genes, processes=1):
+    """Return seconds per gene, over the number of processes at work at once, and checks."""
+    started = [start_peer(python, path, kind, threads, n_genes) for _ in range(processes)]
+    done = [read_peer(process) for process in started]
+    seconds = [second / processes for result in done for second in result["seconds"]]
+    return seconds, mean_checks([check for result in done for check in result["checks"]])
+
+
+def measure(arrays, options, python, path):
+    """Return median seconds per gene by (side, kind, threads)."""
+    found, cores = {}, os.cpu_count() or 1
+    for kind in TARGETS:
+        for threads in options.threads:
+            setting = f"{threads} thread(s)"
+            seconds, checks = in_fresh_process(time_ours, arrays, threads, kind == "manifold")
+            found["linger", kind, threads] = statistics.median(seconds)
+            report("linger", kind, setting, seconds, checks)
+            if python is not None:
+                seconds, checks = time_peer(python, path, kind, threads, options.peer_genes)
+                found["LingerGRN", kind, threads] = statistics.median(seconds)
+                report("LingerGRN", kind, setting, seconds, checks)
+        if python is not None and cores > 1:
+            seconds, checks = time_peer(python, path, kind, 1, options.peer_genes, cores)
+            found["LingerGRN, processes", kind, 1] = statistics.median(seconds)
+            report("LingerGRN", kind, f"{cores} processes, 1 thread", seconds, checks)
+    return found
+
+
+def best(found, side, kind):
+    """Return (seconds per gene, threads) of the best setting, or None where that side did not run."""
+    return min(((seconds, key[2]) for key, seconds in found.items() if key[:2] == (side, kind)), default=None)
+
+
+def verdict(ok):
+    return "PASS" if ok else "FAIL"
+
+
+def summary(found, floors):
+    """Return the lines of a markdown table."""
+    lines = [
+        "| | linger, ms a gene (threads) | LingerGRN 1.117, ms a gene (threads) | ratio | target | | time / floor | target | |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for kind, target in TARGETS.items():
+        ours, peer = best(found, "linger", kind), best(found, "LingerGRN", kind)
+        against_floor = ours[0] / floors[kind]
+        cells = [TITLES[kind], f"{1e3 * ours[0]:.1f} ({ours[1]})"]
+        if peer is None:
+            cells += ["not run", "", f">= {target:g}", ""]
+        else:
+            ratio = peer[0] / ours[0]
+            cells += [f"{1e3 * peer[0]:.1f} ({peer[1]})", f"{ratio:.2f}"]
+            cells += [f">= {target:g}", verdict(ratio >= target)]
+        cells += [f"{against_floor:.2f}", f"<= {MAX_FLOOR_RATIO:g}", verdict(against_floor <= MAX_FLOOR_RATIO)]
+        lines.append("| " + " | ".join(cells) + " |")
+    for kind, title in TITLES.items():
+        if processes := best(found, "LingerGRN, processes", kind):
+            ratio = processes[0] / best(found, "linger", kind)[0]
+            lines.append(f"\n{title}, LingerGRN with one process per core: ratio {ratio:.2f} (no target)")
+    return lines
+
+
+def thread_settings():
+    cores = os.cpu_count() or 1
+    return sorted({cores, *(2**i for i in range(cores.bit_length()) if 2**i <= cores)})
+
+
+def read_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer-env", type=Path, default=default_peer_env(), help="LingerGRN's environment")
+    parser.add_argument("--no-peer", action="store_true", help="leave LingerGRN out")
+    parser.add_argument("--genes", type=int, default=64, help="genes timed for linger, a multiple of 16")
+    parser.add_argument("--peer-genes", type=int, default=8, help="genes timed for LingerGRN, the first of the same")
+    parser.add_argument("--threads", type=int, nargs="+", default=thread_settings())
+    options = parser.parse_args()
+    if options.genes < BLOCK or options.genes % BLOCK or not 1 <= options.peer_genes <= options.genes:
+        parser.error("--genes must be a multiple of 16, and --peer-genes between 1 and --genes")
+    return options
+
+
+def main():
+    options = read_options()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.5:
+        print(f"WARNING: load average {load:.2f}: the machine is not idle, timings are for debugging only.")
+    vectors = torch.backends.cpu.get_cpu_capability()
+    print(f"{os.cpu_count()} cores, {platform.machine()}, {vectors}, torch {torch.__version__}")
+    print(f"{M} metacells, {T} TFs, {P} REs, {EPOCHS} epochs, {K} background metacells, blocks of {BLOCK} genes")
+    arrays = make_arrays(options.genes)
+    python = None if options.no_peer else peer_python(options.peer_env)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "arrays.npz"
+        np.savez(path, **arrays)
+        found = measure(arrays, options, python, path)
+    best_threads = {kind: best(found, "linger", kind)[1] for kind in TARGETS}
+    floors = {kind: in_fresh_process(measure_floor, best_threads[kind], kind == "manifold") for kind in TARGETS}
+    print("", *summary(found, floors), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

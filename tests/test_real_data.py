@@ -1,0 +1,114 @@
+"""The main job on real data: read, annotate, link, scan, average, fit."""
+
+from __future__ import annotations
+
+import linger as lg
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore")]
+
+
+def prepared(path, *, genome, species):
+    mdata = mudata.read_h5mu(path)
+    lg.pp.annotate_genes(mdata, annotation=genome)
+    lg.pp.mark_tfs(mdata, tfs=species)
+    lg.pp.link_peaks(mdata)
+    return mdata
+
+
+def on_chromosome_x(mdata):
+    """Genes of chrX, with every TF, and peaks of chrX."""
+    rna, atac = mdata["rna"].var, mdata["atac"].var
+    genes = rna.index[rna["is_tf"] | (rna["chrom"] == "chrX")]
+    return mdata[:, [*genes, *atac.index[atac["chrom"] == "chrX"]]].copy()
+
+
+@pytest.fixture(scope="module")
+def h1(real_data):
+    mdata = mudata.read_h5mu(real_data / "snare_h1" / "snare_h1.h5mu")
+    lg.pp.restore_counts(mdata)  # RNA is stored as log2(count + 1)
+    lg.pp.annotate_genes(mdata, annotation="hg38")
+    lg.pp.mark_tfs(mdata, tfs="human")
+    lg.pp.link_peaks(mdata)
+    return mdata
+
+
+def test_h1_genome_wide_from_file_to_networks_on_disk(h1, tmp_path):
+    mdata = h1.copy()
+    linked = np.diff(mdata.varp["linger_distance"].tocsc().indptr)[mdata.var_names.get_indexer(mdata["rna"].var_names)]
+    lg.tl.fit(mdata, config=lg.FitConfig(n_folds=0), store=tmp_path / "networks")
+    fitted = mdata["rna"].var["linger_fitted"].to_numpy()
+    assert fitted.sum() > 7500
+    assert not fitted[linked == 0].any()
+    assert fitted[linked > 0].mean() > 0.99
+    assert not mdata.uns["linger"]["fit"]["motifs"]  # there is no genome-wide sequence here
+    store = lg.io.read_store(mdata)
+    store.verify()
+    assert len(store.genes) == fitted.sum()
+    trans = lg.get.matrix(mdata, kind="trans")
+    assert np.isfinite(trans.matrix.data).all()
+    assert trans.matrix.shape == (mdata["rna"].var["is_tf"].sum(), fitted.sum())
+    lg.io.write_h5mu(mdata, path=tmp_path / "h1.h5mu")
+    read = mudata.read_h5mu(tmp_path / "h1.h5mu")
+    assert abs(read.varp["linger_binding"] - mdata.varp["linger_binding"]).sum() == 0
+
+
+def test_h1_quality_of_fit_beside_an_elastic_net(h1):
+    genes = h1["rna"].var_names[::400].tolist()
+    config = lg.FitConfig(epochs=20, n_folds=2)
+    table, summary = lg.bm.expression_fit(h1, genes=genes, config=config)
+    assert set(table.index) <= set(genes)
+    assert summary["n_genes"] == len(table) > 10
+    assert np.isfinite(summary[["t", "p_value"]].to_numpy(dtype=float)).all()
+    assert table["linger_correlation"].between(-1, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("path", "restore"), [("snare_h1/snare_h1.h5mu", True), ("pbmc10k_40cells/pbmc40.h5mu", False)]
+)
+def test_chromosome_x_with_motifs(real_data, path, restore):
+    pytest.importorskip("pyjaspar")
+    mdata = prepared(real_data / path, genome="hg38", species="human")
+    if restore:
+        lg.pp.restore_counts(mdata)
+    mdata = on_chromosome_x(mdata)
+    lg.pp.scan_motifs(mdata, genome=real_data / "genome" / "hg38_chrX_partial.fa.gz", motifs="jaspar")
+    genes = mdata["rna"].var_names[mdata["rna"].var["chrom"] == "chrX"]
+    lg.tl.fit(mdata, genes=genes, config=lg.FitConfig(n_folds=0, manifold=0.1))
+    assert mdata.uns["linger"]["fit"]["motifs"]
+    assert mdata["rna"].var["linger_fitted"].sum() > 100
+    binding = lg.get.network(mdata, kind="binding")
+    hit = binding["motif"] > 0
+    assert hit.sum() > 1000
+    # the manifold term draws TFs and the peaks with their motif together
+    alpha = mdata.varp["linger_binding"]
+    assert binding.loc[hit, "alpha"].mean() > alpha.sum() / (mdata["rna"].var["is_tf"].sum() * mdata["atac"].n_vars)
+
+
+def test_pbmc_panel_of_45_genes(real_data):
+    mdata = prepared(real_data / "pbmc_multiome_muon_test" / "test_rna_atac.h5mu", genome="hg38", species="human")
+    lg.tl.fit(mdata, config=lg.FitConfig(n_folds=2))
+    assert mdata["rna"].var["linger_fitted"].sum() > 30
+    assert mdata["rna"].var["linger_correlation"].mean() > 0.1
+
+
+def test_mouse_cortex_with_its_types(real_data):
+    mdata = prepared(real_data / "snare_mouse_cortex" / "snare_mouse_cortex.h5mu", genome="mm10", species="mouse")
+    sizes = mdata["rna"].obs["Ident"].value_counts()
+    with pytest.raises(ValueError, match="fewer than min_cells"):
+        lg.pp.metacells(mdata, groupby="Ident", min_cells=int(sizes.min()) + 1)
+    metacells = lg.pp.metacells(mdata, groupby="Ident")
+    assert metacells.obs["Ident"].nunique() == 23
+    expected = np.ceil(np.sqrt(sizes)).astype(int)
+    pd.testing.assert_series_equal(
+        metacells.obs["Ident"].astype(str).value_counts().sort_index(),
+        expected.rename(index=str).sort_index(),
+        check_names=False,
+        check_index_type=False,
+    )
+    lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(n_folds=0))
+    assert mdata["rna"].var["linger_fitted"].sum() > 1500
+    assert len(lg.get.regulons(mdata, n_targets=100)) > 1000
