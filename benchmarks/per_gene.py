@@ -11,7 +11,7 @@ over genes after a warm-up gene. Each side runs in one fresh process at every nu
 LingerGRN can also work with one process per chromosome: as a further comparison, without a target, it runs with one
 single-threaded process per core at once, and the seconds per gene are divided by their number.
 
-LingerGRN pins numpy 1.26 and so runs in an environment of its own, made on first use (about 1 GB; needs a Python it
+LingerGRN pins numpy 1.26 and so runs in an environment of its own, made on first use (2 GB or more; needs a Python it
 supports, 3.11 or 3.12): ``--peer-env``, by default a folder below the user's cache. ``--no-peer`` leaves it out.
 
 Floor: the time that the matrix products of a gene alone would take at the rate measured for each product by itself, at

@@ -138,17 +138,26 @@ def test_bed_headers_and_missing_strand(tmp_path):
 def test_one_place_per_name_is_chosen_whatever_the_order():
     rows = pd.DataFrame(
         {
-            "gene": ["A"] * 4 + ["B"] * 2,
-            "gene_id": [f"ENSG0000000000{n}" for n in (1, 2, 4, 3, 6, 5)],
-            "chrom": ["KI270728.1", "chr1", "chr2", "chr3", "chr1", "chr2"],
-            "tss": range(6),
+            "gene": ["A"] * 4 + ["B"] * 2 + ["C"] * 2,
+            "gene_id": [f"ENSG0000000000{n}" for n in (1, 2, 4, 3, 6, 5, 7, 8)],
+            "chrom": ["KI270728.1", "chr1", "chr2", "chr3", "chr1", "chr2", "KI270728.1", "chr4"],
+            "tss": range(8),
             "strand": "+",
-            "biotype": ["protein_coding", "lncRNA", "protein_coding", "protein_coding", "lncRNA", "lncRNA"],
+            "biotype": [
+                "protein_coding",
+                "lncRNA",
+                "protein_coding",
+                "protein_coding",
+                "lncRNA",
+                "lncRNA",
+                "protein_coding",
+                "lncRNA",
+            ],
         }
     )
-    expected = [("chr3", 3, "+"), ("chr2", 5, "+")]
+    expected = [("chr3", 3, "+"), ("chr2", 5, "+"), ("chr4", 7, "+")]
     for seed in range(5):
-        assert located(make(["A", "B"]), annotation=rows.sample(frac=1, random_state=seed)) == expected
+        assert located(make(["A", "B", "C"]), annotation=rows.sample(frac=1, random_state=seed)) == expected
 
 
 def test_intervals_of_10x():

@@ -58,23 +58,18 @@ class Layers(NamedTuple):
     y: Tensor
 
 
-def _relu_slope(a: Tensor) -> Tensor:
-    return (a > 0).to(a.dtype)
+class Nonlinearity(NamedTuple):
+    """An activation function, and its derivative by the chain rule."""
+
+    function: Callable[[Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor], Tensor]
+    """Gradient after the activation, value of the activation -> gradient before it (one pass over memory)."""
 
 
-def _sigmoid_slope(a: Tensor) -> Tensor:
-    return a * (1 - a)
-
-
-def _tanh_slope(a: Tensor) -> Tensor:
-    return 1 - a * a
-
-
-# each activation with its derivative, written as a function of the activation's value
-ACTIVATIONS: dict[Activation, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-    "relu": (torch.relu, _relu_slope),
-    "sigmoid": (torch.sigmoid, _sigmoid_slope),
-    "tanh": (torch.tanh, _tanh_slope),
+ACTIVATIONS: dict[Activation, Nonlinearity] = {
+    "relu": Nonlinearity(torch.relu, lambda gradient, a: torch.ops.aten.threshold_backward(gradient, a, 0)),
+    "sigmoid": Nonlinearity(torch.sigmoid, torch.ops.aten.sigmoid_backward),
+    "tanh": Nonlinearity(torch.tanh, torch.ops.aten.tanh_backward),
 }
 
 
@@ -94,14 +89,10 @@ def forward(weights: Weights, inputs: Inputs, activation: Activation) -> Layers:
     -------
     All layers; ``y`` is the prediction, G x 1 x M.
     """
-    function, _ = ACTIVATIONS[activation]
     n_genes, n_hidden, n_tfs = weights.tf.shape
     z1 = matmul_t(weights.tf.reshape(n_genes * n_hidden, n_tfs), inputs.tf.T).view(n_genes, n_hidden, -1)
-    return upper_layers(weights, z1.baddbmm_(weights.re, inputs.re), function)
-
-
-def upper_layers(weights: Weights, z1: Tensor, function: Callable[[Tensor], Tensor]) -> Layers:
-    """Run everything above the first pre-activation `z1` (G x H x M)."""
+    z1 = z1.baddbmm_(weights.re, inputs.re)
+    function = ACTIVATIONS[activation].function
     a1 = function(z1)
     z2 = torch.baddbmm(weights.b2, weights.w2, a1)
     a2 = function(z2)

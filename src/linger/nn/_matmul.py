@@ -1,4 +1,4 @@
-"""The one large product of the package: ``a @ b.T`` of 2-D matrices."""
+"""The large products of the package, each by the fastest engine for the device."""
 
 from __future__ import annotations
 
@@ -26,3 +26,20 @@ def matmul_t(a: Tensor, b: Tensor) -> Tensor:
     if _ONEDNN_LINEAR is not None and a.device.type == "cpu" and a.dtype == torch.float32:
         return _ONEDNN_LINEAR(a, b, None, "none", [], "")
     return torch.mm(a, b.T)
+
+
+def bmm_t(a: Tensor, b: Tensor) -> Tensor:
+    """Return ``a[g] @ b[g].T`` for every g, a batch of one by :func:`matmul_t`.
+
+    Parameters
+    ----------
+    a, b
+        Batches of matrices, G x n x k and G x m x k.
+
+    Returns
+    -------
+    Batch of matrices, G x n x m.
+    """
+    if len(a) == 1:
+        return matmul_t(a[0], b[0])[None]
+    return torch.bmm(a, b.transpose(1, 2))

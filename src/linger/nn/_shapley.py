@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward
-from linger.nn._matmul import matmul_t
+from linger.nn._matmul import bmm_t
 
 _SMALL = 1e-6  # below this difference the secant is replaced by the slope, as shap does
 
@@ -43,7 +43,7 @@ def shapley(
     activation
         Non-linearity of the hidden layers.
     chunk
-        Genes at once; memory is about ``4 * chunk * M * (3 * H * K + 2 * F)`` bytes. Changes nothing else.
+        Genes at once; memory is about ``4 * chunk * H * K * (3 * M + F)`` bytes. Changes nothing else.
 
     Returns
     -------
@@ -79,8 +79,7 @@ def shapley_values(
 
         phi_f(m) = sum_h W1[h, f] * (x_f(m) * mean_k u_h(m, k) - mean_k u_h(m, k) b_f(k))
 
-    so the second term is one product with the background followed by a weighted sum over hidden units. Values add up to
-    ``f(x) - mean f(background)``.
+    so the second term is a product over all pairs (k, h). Values add up to ``f(x) - mean f(background)``.
 
     Parameters
     ----------
@@ -98,34 +97,36 @@ def shapley_values(
     u = _multipliers(
         weights, forward(weights, inputs, activation), forward(weights, background, activation), activation
     )
-    n_hidden, n_genes, n_samples, n_background = u.shape
-    mean = u.mean(3)
-    u /= n_background
-    w_re, x_re = weights.re[:, :, 1:], inputs.re[:, 1:].transpose(1, 2)
-    b_tf, b_re = background.tf.contiguous(), background.re[:, 1:].transpose(1, 2)
-    phi_tf = torch.bmm(mean.permute(1, 2, 0), weights.tf).mul_(inputs.tf.T)
-    phi_re = torch.bmm(mean.permute(1, 2, 0), w_re).mul_(x_re)
-    for h in range(n_hidden):
-        expected = matmul_t(u[h].view(n_genes * n_samples, n_background), b_tf).view(n_genes, n_samples, -1)
-        phi_tf.addcmul_(expected, weights.tf[:, h, None], value=-1)
-        phi_re.addcmul_(torch.bmm(u[h], b_re), w_re[:, h, None], value=-1)
-    return phi_tf, phi_re
+    n_genes, n_samples, n_background, n_hidden = u.shape
+    n_tfs = weights.tf.shape[2]
+    first = torch.cat([weights.tf, weights.re[:, :, 1:]], dim=2).transpose(1, 2)  # G x F x H
+    x, b = _features(inputs), _features(background)
+    # b_f(k) W1[h, f] for all pairs (k, h) at once, so that summing over both is a single product
+    paired = (b[..., None] * first[:, :, None]).view(n_genes, -1, n_background * n_hidden)
+    phi = bmm_t(u.mean(2), first).mul_(x.transpose(1, 2))
+    phi.sub_(bmm_t(u.div_(n_background).view(n_genes, n_samples, -1), paired))
+    return phi[..., :n_tfs], phi[..., n_tfs:]
+
+
+def _features(inputs: Inputs) -> Tensor:
+    """Return TFs and REs of every gene, G x F x samples."""
+    return torch.cat([inputs.tf.expand(len(inputs.re), -1, -1), inputs.re[:, 1:]], dim=1)
 
 
 def _multipliers(weights: Weights, x: Layers, b: Layers, activation: Activation) -> Tensor:
-    """Multipliers of the output against the first pre-activation, H x G x M x K."""
-    slope = ACTIVATIONS[activation][1]
-    secant2 = _secant(x.z2, x.a2, b.z2, b.a2, slope(x.a2)).mul_(weights.w3.permute(2, 0, 1)[..., None])
-    h2, n_genes, n_samples, n_background = secant2.shape
-    pairs = secant2.permute(1, 0, 2, 3).reshape(n_genes, h2, n_samples * n_background)
-    through = torch.bmm(weights.w2.transpose(1, 2), pairs).view(n_genes, -1, n_samples, n_background)
-    return _secant(x.z1, x.a1, b.z1, b.a1, slope(x.a1)).mul_(through.transpose(0, 1))
+    """Multipliers of the output against the first pre-activation, G x M x K x H."""
+    backward = ACTIVATIONS[activation].backward
+    secant2 = _secant(x.z2, x.a2, b.z2, b.a2, backward(torch.ones_like(x.a2), x.a2)).mul_(weights.w3[:, None])
+    through = bmm_t(secant2.flatten(1, 2), weights.w2.transpose(1, 2))
+    secant1 = _secant(x.z1, x.a1, b.z1, b.a1, backward(torch.ones_like(x.a1), x.a1))
+    return secant1.mul_(through.view_as(secant1))
 
 
 def _secant(z: Tensor, a: Tensor, z_b: Tensor, a_b: Tensor, slope: Tensor) -> Tensor:
-    """Change of activation over change of pre-activation for all pairs of sample and background, units x G x M x K."""
-    z, a, z_b, a_b, slope = (t.transpose(0, 1).contiguous() for t in (z, a, z_b, a_b, slope))
-    dz = z[..., None] - z_b[..., None, :]
+    """Change of activation over change of pre-activation for all pairs of sample and background, G x M x K x units."""
+    z, a, slope = (t.transpose(1, 2).contiguous()[:, :, None] for t in (z, a, slope))
+    z_b, a_b = (t.transpose(1, 2).contiguous()[:, None] for t in (z_b, a_b))
+    dz = z - z_b
     flat = dz.abs() < _SMALL
-    ratio = (a[..., None] - a_b[..., None, :]).div_(dz)
-    return torch.where(flat, slope[..., None], ratio, out=ratio)
+    ratio = (a - a_b).div_(dz)
+    return torch.where(flat, slope, ratio, out=ratio)

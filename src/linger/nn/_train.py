@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward
 from linger.nn._losses import MotifGraph, add_l1_gradient, add_manifold_gradient, l1_penalty, manifold_penalty
@@ -75,7 +76,8 @@ def train(
         msg = "manifold > 0 needs the motif graph of the block."
         raise ValueError(msg)
     penalties = _Penalties(l1, manifold, graph)
-    optimizer = torch.optim.Adam(list(weights), lr=learning_rate, fused=True)
+    moments = [[torch.zeros_like(w) for w in weights] for _ in range(2)]
+    steps = [torch.zeros((), device=w.device) for w in weights]
     loss = torch.full((len(targets), epochs), torch.nan, dtype=targets.dtype)
     for epoch in range(epochs):
         layers = forward(weights, inputs, activation)
@@ -85,14 +87,29 @@ def train(
         gradient = _gradient(weights, inputs, layers, residual, activation)
         penalties.add_gradient(gradient, weights)
         gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0
-        for parameter, value in zip(weights, gradient, strict=True):
-            parameter.grad = value
-        if decay:
-            optimizer.param_groups[0]["lr"] = learning_rate * (1 - epoch / epochs)
-        optimizer.step()
-    for parameter in weights:
-        parameter.grad = None
+        rate = learning_rate * (1 - epoch / epochs) if decay else learning_rate
+        _step(weights, gradient, moments, steps, rate)
     return Trained(weights, loss)
+
+
+def _step(weights: Weights, gradient: Weights, moments: list[list[Tensor]], steps: list[Tensor], rate: float) -> None:
+    """Take one step of Adam with torch's defaults, by its fused kernel."""
+    adam(
+        list(weights),
+        list(gradient),
+        moments[0],
+        moments[1],
+        [],  # AMSGrad's maxima
+        steps,
+        fused=True,
+        amsgrad=False,
+        beta1=0.9,
+        beta2=0.999,
+        lr=rate,
+        weight_decay=0.0,
+        eps=1e-8,
+        maximize=False,
+    )
 
 
 class _Penalties(NamedTuple):
@@ -115,11 +132,11 @@ class _Penalties(NamedTuple):
 
 def _gradient(weights: Weights, inputs: Inputs, layers: Layers, residual: Tensor, activation: Activation) -> Weights:
     """Gradient of the mean squared error with respect to all weights, by the chain rule."""
-    slope = ACTIVATIONS[activation][1]
+    backward = ACTIVATIONS[activation].backward
     n_genes, n_hidden, n_tfs = weights.tf.shape
     d3 = residual[:, None, :] * (2 / residual.shape[1])
-    d2 = torch.bmm(weights.w3.transpose(1, 2), d3).mul_(slope(layers.a2))
-    d1 = torch.bmm(weights.w2.transpose(1, 2), d2).mul_(slope(layers.a1))
+    d2 = backward(torch.bmm(weights.w3.transpose(1, 2), d3), layers.a2)
+    d1 = backward(torch.bmm(weights.w2.transpose(1, 2), d2), layers.a1)
     return Weights(
         matmul_t(d1.view(n_genes * n_hidden, -1), inputs.tf).view(n_genes, n_hidden, n_tfs),
         torch.bmm(d1, inputs.re.transpose(1, 2)),
