@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import linger as lg
 import mudata
 import numpy as np
 import pandas as pd
 import pytest
+
+import linger as lg
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore")]
 

@@ -139,7 +139,13 @@ def test_log_base(base):
     assert _validate.log_base(logs.astype(np.float32)) == pytest.approx(base)
 
 
-@pytest.mark.parametrize("values", [[], [0.3, 1.7, 2.2], [1000.0], [0.0]])
+@pytest.mark.parametrize("key", ["", "a/b"])
+def test_keys_that_cannot_be_written(key):
+    with pytest.raises(ValueError, match="cannot name a slot"):
+        _validate.valid_key(key)
+
+
+@pytest.mark.parametrize("values", [[], [0.3, 1.7, 2.2], [0.0], [-1.0], [np.nan, 1.0]])
 def test_no_log_base(values):
     assert _validate.log_base(np.array(values)) is None
 

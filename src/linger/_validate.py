@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-_PEAK_NAME = r"^(?P<chrom>.+?)[:_-](?P<start>\d+)[_-](?P<end>\d+)$"
+_PEAK_NAME = r"^(?P<chrom>.*?[^:_-])[:_-](?P<start>\d+)[_-](?P<end>\d+)$"
 
 
 def preview(names: Iterable[object], n: int = 5) -> str:
@@ -83,6 +83,13 @@ def paired(mdata: MuData, *, rna_key: str = "rna", atac_key: str = "atac") -> tu
     return rna, atac
 
 
+def valid_key(key_added: str) -> None:
+    """Raise unless `key_added` can be part of a slot's name on disk."""
+    if not key_added or "/" in key_added:
+        msg = f"key_added={key_added!r} cannot name a slot: it must not be empty or hold '/'."
+        raise ValueError(msg)
+
+
 def columns(frame: pd.DataFrame, wanted: Sequence[str], where: str, fix: str) -> None:
     """Raise if `frame` lacks one of the `wanted` columns."""
     missing = [column for column in wanted if column not in frame]
@@ -138,18 +145,25 @@ def _stored_values(X: Any) -> np.ndarray:
 
 
 def log_base(values: np.ndarray) -> float | None:
-    """Return the base b for which ``b**values - 1`` are whole numbers (2, e or 10), or None.
+    """Return the base b (2, e or 10) in which `values` are log(count + 1), as exactly as float32 can say, or None.
+
+    Large values are whole numbers in any base if one is generous: a count of 1,000 written as log10 in float32 is good
+    to 0.002, and a tolerance relative to the count would take depth-normalised data of shallow cells for counts.
 
     Examples
     --------
     >>> log_base(np.log2(np.array([1.0, 2.0, 8.0]) + 1))
     2.0
     """
-    if values.size == 0 or values.max() > 100:
+    if not values.size or not np.isfinite(values).all() or values.min() < 0:
         return None
+    positive = values[values > 0].astype(np.float64)
     for base in (2.0, np.e, 10.0):
-        restored = np.power(base, values.astype(np.float64)) - 1
-        if np.allclose(restored, np.rint(restored), rtol=1e-3, atol=1e-3) and restored.max() >= 1.5:
+        restored = np.expm1(np.minimum(positive * np.log(base), 100))
+        tolerance = (restored + 1) * np.log(base) * np.maximum(positive, 1) * 2.0**-22  # a few roundings of float32
+        counts = np.rint(restored)
+        exact = (np.abs(restored - counts) <= tolerance).all()
+        if exact and counts.size and counts.min() >= 1 and tolerance.max() < 0.5:
             return base
     return None
 

@@ -62,7 +62,9 @@ def test_round_trip_keeps_every_slot(fitted, tmp_path, suffix):
     path = tmp_path / f"fitted.{suffix}"
     getattr(fitted, "write_h5mu" if suffix == "h5mu" else "write_zarr")(path)
     read = mudata.read_h5mu(path) if suffix == "h5mu" else mudata.read_zarr(path)
-    assert set(read.varp) >= {f"linger_{name}" for name in (*KINDS, "trans_sign", "cis_sign", "distance", "motif")}
+    assert set(read.varp) >= {
+        f"linger_{name}" for name in (*KINDS, "trans_sign", "cis_sign", "trans_path", "distance", "motif")
+    }
     for key in fitted.varp:
         assert (abs(fitted.varp[key] - read.varp[key]).sum()) == 0, key
         assert read.varp[key].nnz == fitted.varp[key].nnz
@@ -128,9 +130,12 @@ def test_subset_of_genes_gives_the_same_networks(linked, metacells):
     lg.tl.fit(linked, metacells=metacells, genes=genes, config=QUICK, key_added="linger")
     part = tables(linked)
     assert set(part["trans"].index.get_level_values("target")) == set(genes)
-    for kind in ("trans", "cis"):
-        expected = whole[kind]["weight"].loc[part[kind].index]
-        np.testing.assert_allclose(part[kind]["weight"], expected, rtol=2e-3, atol=2e-3 * expected.max())
+    for kind, strength in {
+        "trans": "gamma",
+        "cis": "beta",
+    }.items():  # alpha is a maximum over the genes that are fitted
+        expected = whole[kind][strength].loc[part[kind].index]
+        np.testing.assert_allclose(part[kind][strength], expected, rtol=2e-3, atol=2e-3 * expected.max())
 
 
 def test_seed_and_key_added(linked, metacells):

@@ -10,7 +10,22 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._keys import BINDING, CIS, D0, DEFAULT_KEY, DISTANCE, FITTED, IS_TF, KINDS, MOTIF, TRANS, Kind, slot
+from linger._keys import (
+    ALPHA_SCALE,
+    BINDING,
+    CIS,
+    D0,
+    DEFAULT_KEY,
+    DISTANCE,
+    FITTED,
+    IS_TF,
+    KINDS,
+    MOTIF,
+    TRANS,
+    TRANS_PATH,
+    Kind,
+    slot,
+)
 from linger._validate import known_names, modality
 
 if TYPE_CHECKING:
@@ -41,13 +56,19 @@ def matrix(
 ) -> NamedMatrix:
     r"""Return a network of the cell population as a sparse matrix.
 
-    The strengths of Yuan & Duren 2024 (Methods) without the terms of a cell type (expression and accessibility 1):
+    The strengths of Yuan & Duren 2024 (Methods) without the terms of a cell type (expression and accessibility 1). With TF k, peak
+    j, gene i, distance d and motif affinity B:
 
-    - ``"trans"``: gamma_ki, mean \|Shapley value\| of TF k for gene i;
-    - ``"cis"``: beta_ij exp(-d_ij / 25 kb), mean \|Shapley value\| of peak j for gene i, decaying with the distance to its TSS;
-    - ``"binding"``: alpha_kj + B_kj, correlation of first-layer weights and motif affinity, both in [0, 1].
+    - ``"binding"``: TFB_kj = alpha_kj + B_kj, the correlation of first-layer weights and the motif affinity, at the peaks with a
+      motif of the TF. A TF without any motif hit binds in proportion to alpha, in all as much as the average TF with one
+      (``rna.var["linger_alpha_scale"]``).
+    - ``"cis"``: CRP_ij = beta_ij exp(-d_ij / 25 kb), beta the mean \|Shapley value\| of the peak for the gene.
+    - ``"trans"``: TRP_ki = gamma_ki sum_j TFB_kj CRP_ij, gamma the mean \|Shapley value\| of the TF for the gene: a TF regulates
+      a gene if the gene's network uses it, and it can bind where the gene is regulated.
 
-    The bare alpha, beta and gamma are in ``mdata.varp`` (see :func:`linger.tl.fit`).
+    The paper adds alpha at peaks without a motif too. It is a maximum over genes and hardly ever near 0 there, so summed over a
+    window it drowns the motifs (docs/simulation.md has the numbers). The bare alpha, beta and gamma are in ``mdata.varp``
+    (see :func:`linger.tl.fit`).
 
     Parameters
     ----------
@@ -80,19 +101,35 @@ def matrix(
     >>> network.matrix.shape == (len(network.sources), len(network.targets))
     True
     """
-    strength = fitted_slot(mdata, kind, key)
+    fitted_slot(mdata, kind, key)  # raises before any work
     names = names_of(mdata, kind, key=key, rna_key=rna_key, atac_key=atac_key)
     rows = names[0] if sources is None else known_names(sources, names[0], f"sources of {kind!r}")
     cols = names[1] if targets is None else known_names(targets, names[1], f"targets of {kind!r}")
-    at = np.ix_(mdata.var_names.get_indexer(rows), mdata.var_names.get_indexer(cols))
-    picked = strength[at]
-    if kind == CIS:
-        decay = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE])[at]
+    part = _Part(mdata, key, np.ix_(mdata.var_names.get_indexer(rows), mdata.var_names.get_indexer(cols)))
+    if kind == TRANS:
+        strength = part.slot(TRANS).multiply(part.slot(TRANS_PATH))
+    elif kind == CIS:
+        decay = part.slot(DISTANCE)
         decay.data = np.exp(-decay.data / D0)
-        picked = picked.multiply(decay).tocsr()
-    if kind == BINDING and slot(key, MOTIF) in mdata.varp:
-        picked = (picked + fitted_slot(mdata, MOTIF, key, kinds=[MOTIF])[at]).tocsr()
-    return NamedMatrix(picked, rows, cols)
+        strength = part.slot(CIS).multiply(decay)
+    else:
+        scale = modality(mdata, rna_key).var.loc[rows, slot(key, ALPHA_SCALE)].to_numpy(np.float32)
+        strength = sparse.diags(scale) @ part.slot(BINDING)
+        if slot(key, MOTIF) in mdata.varp:
+            motif = part.slot(MOTIF)
+            strength = strength + motif + part.slot(BINDING).multiply(motif > 0)
+    return NamedMatrix(sparse.csr_matrix(strength), rows, cols)
+
+
+class _Part(NamedTuple):
+    """Some rows and columns of the slots of a fit."""
+
+    mdata: MuData
+    key: str
+    at: tuple[np.ndarray, ...]
+
+    def slot(self, name: str) -> sparse.csr_matrix:
+        return fitted_slot(self.mdata, name, self.key, kinds=[name])[self.at]
 
 
 def names_of(mdata: MuData, kind: Kind, *, key: str, rna_key: str, atac_key: str) -> tuple[pd.Index, pd.Index]:

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from linger._docs import docs
-from linger._keys import BINDING, CIS, CIS_SIGN, DEFAULT_KEY, DISTANCE, MOTIF, TRANS_SIGN, Kind, slot
+from linger._keys import BINDING, CIS, CIS_SIGN, DEFAULT_KEY, DISTANCE, MOTIF, TRANS, TRANS_SIGN, Kind, slot
 from linger.get._matrix import fitted_slot, matrix
 
 if TYPE_CHECKING:
     from mudata import MuData
 
 _PARTS: dict[Kind, dict[str, str]] = {
-    "trans": {"sign": TRANS_SIGN},
+    "trans": {"sign": TRANS_SIGN, "gamma": TRANS},
     "cis": {"sign": CIS_SIGN, "beta": CIS, "distance": DISTANCE},
     "binding": {"alpha": BINDING, "motif": MOTIF},
 }
@@ -51,7 +51,7 @@ def network(
     Returns
     -------
     Columns ``source``, ``target``, ``weight`` (> 0), and the parts it is made of: ``sign`` (+1 activates, -1 represses, 0 unclear;
-    trans and cis), ``beta`` and ``distance`` in base pairs (cis), ``alpha`` and ``motif`` (binding). Ties are ordered by name.
+    trans and cis), ``gamma`` (trans), ``beta`` and ``distance`` in base pairs (cis), ``alpha`` and ``motif`` (binding). Ties are ordered by name.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -40,6 +39,7 @@ def link_peaks(
     mdata: MuData,
     *,
     max_distance: float = 1_000_000,
+    check_build: bool = True,
     rna_key: str = "rna",
     atac_key: str = "atac",
     key_added: str = _keys.DEFAULT_KEY,
@@ -59,6 +59,10 @@ def link_peaks(
         Genes located by :func:`linger.pp.annotate_genes`.
     max_distance
         Half-width of the window around a TSS, in bp.
+    check_build
+        Refuse peaks that are no likelier at TSSs than 50 to 200 kb away, as they are where peaks and genes come from
+        different genome builds. Needs 200 genes; otherwise chance could do that. Turn it off for peaks that leave out
+        promoters on purpose.
     %(keys)s
     %(key_added)s
     %(copy)s
@@ -74,19 +78,14 @@ def link_peaks(
 
     Genes without location are left out and counted in the log.
 
-    Warns
-    -----
-    UserWarning
-        If peaks are about as rare at TSSs as 50 to 200 kb away from them, as they are where peaks and genes come from
-        different genome builds. Needs 200 genes; otherwise chance could do that.
-
     Raises
     ------
     KeyError
         If a modality is missing, or genes are not located yet.
     ValueError
         If cells or features are not as :func:`mudata.MuData` of paired data should have them, a peak does not
-        parse, no gene is located, peaks and genes share no chromosome name, or no pair is within the window.
+        parse, no gene is located, peaks and genes share no chromosome name or are evidently of different genome builds,
+        or no pair is within the window.
 
     Notes
     -----
@@ -103,6 +102,7 @@ def link_peaks(
     >>> distance.shape, bool(distance.max() <= 200_000)
     ((360, 360), True)
     """
+    _validate.valid_key(key_added)
     rna, atac = _validate.paired(mdata, rna_key=rna_key, atac_key=atac_key)
     if not max_distance >= 0 or not np.isfinite(max_distance):
         msg = f"max_distance must be a number of base pairs, 0 or more, found {max_distance}."
@@ -114,7 +114,8 @@ def link_peaks(
     peak, gene, distance = _pairs(axis, max_distance)
     if not len(peak):
         _raise_no_pairs(axis, max_distance)
-    _check_build(axis)
+    if check_build:
+        _check_build(axis)
     gene = genes["position"].to_numpy()[gene]
     shape = (mdata.n_vars, mdata.n_vars)
     linked = sparse.coo_matrix((distance.astype(np.float32), (rows[peak], columns[gene])), shape=shape).tocsr()
@@ -215,7 +216,7 @@ def _raise_no_pairs(axis: _Axis, max_distance: float) -> None:
 
 
 def _check_build(axis: _Axis) -> None:
-    """Warn if TSSs are no likelier to have a peak than places 50 to 200 kb away, as in the wrong genome build."""
+    """Raise if TSSs are no likelier to have a peak than places 50 to 200 kb away, as in the wrong genome build."""
     axis = axis._replace(tss=axis.tss[axis.tss >= 0])
     if len(axis.tss) < _MIN_GENES:
         return
@@ -229,10 +230,10 @@ def _check_build(axis: _Axis) -> None:
         msg = (
             f"Only {at:.1%} of {len(axis.tss)} genes have a peak within 1 kb of the TSS, and {away:.1%} have one near "
             "places 50-200 kb off it: peaks and genes seem to be of different genome builds (hg19 and hg38, say). "
-            "Call lg.pp.annotate_genes with the build of the peaks. If the peaks leave out promoters on purpose, "
-            "this is expected."
+            "Call lg.pp.annotate_genes with the build of the peaks. If the peaks leave out promoters on purpose, pass "
+            "check_build=False."
         )
-        warnings.warn(msg, UserWarning, stacklevel=3)
+        raise ValueError(msg)
 
 
 def _share_near(axis: _Axis, shift: int) -> float:

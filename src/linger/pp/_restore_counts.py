@@ -93,7 +93,7 @@ def _restore(adata: AnnData, layer: str | None, name: str) -> np.ndarray | spars
     if _is_counts(values):
         logger.info("%s holds counts already.", where)
         return None
-    base = _exact_log_base(values) if np.isfinite(values).all() and values.min() >= 0 else None
+    base = _validate.log_base(values)
     if base is None:
         msg = (
             f"{where} holds neither counts nor log(count + 1) in base 2, e or 10, so counts cannot be restored "
@@ -104,22 +104,6 @@ def _restore(adata: AnnData, layer: str | None, name: str) -> np.ndarray | spars
     logger.info("%s holds log(count + 1) in base %.4g; counts written to layers[%r].", where, base, COUNTS_LAYER)
     counts = np.rint(np.power(base, values.astype(np.float64)) - 1).astype(np.float32)
     return _with_values(X, counts)
-
-
-def _exact_log_base(values: np.ndarray) -> float | None:
-    """Return the base in which finite values >= 0 are logarithms of whole numbers, as exactly as float32 can say.
-
-    Large values are whole numbers in any base if one is generous: a count of 1,000 written as log10 in float32 is good
-    to 0.002, and a tolerance relative to the count would take depth-normalised data of shallow cells for counts.
-    """
-    positive = values[values > 0].astype(np.float64)
-    for base in (2.0, np.e, 10.0):
-        restored = np.expm1(np.minimum(positive * np.log(base), 100))
-        tolerance = (restored + 1) * np.log(base) * np.maximum(positive, 1) * 2.0**-22  # a few roundings of float32
-        counts = np.rint(restored)
-        if (np.abs(restored - counts) <= tolerance).all() and counts.min() >= 1 and tolerance.max() < 0.5:
-            return base
-    return None
 
 
 def _is_counts(values: np.ndarray) -> bool:

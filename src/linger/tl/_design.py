@@ -32,7 +32,7 @@ class Design(NamedTuple):
     peaks: pd.Index
     """Peaks within reach of at least one of the genes."""
     links: sparse.csr_matrix
-    """Genes x peaks; what is stored is linked."""
+    """Genes x peaks; what is stored is linked, the value is the distance."""
     own_tf: np.ndarray
     """Position of every gene among the TFs, -1 if it is none."""
     affinity: sparse.csr_matrix | None

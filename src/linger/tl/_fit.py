@@ -14,6 +14,7 @@ from linger._config import FitConfig
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
 from linger._logging import logger
+from linger._validate import valid_key
 from linger.io._store import StoreWriter
 from linger.pp._metacells import metacells as make_metacells
 from linger.tl._crossval import cross_validate
@@ -85,6 +86,7 @@ def fit(
     - ``varp["linger_trans"]``, ``varp["linger_cis"]``, ``varp["linger_binding"]``: strengths, CSR float32. Binding keeps pairs with a
       motif hit and the strongest share (``FitConfig.binding_share``).
     - ``varp["linger_trans_sign"]``, ``varp["linger_cis_sign"]``: +1 activates, -1 represses, CSR int8.
+    - ``varp["linger_trans_path"]`` and ``rna.var["linger_alpha_scale"]``: what :func:`linger.get.matrix` combines them with.
     - ``rna.var["linger_fitted"]``, ``rna.var["linger_r2"]``, ``rna.var["linger_correlation"]``: quality by cross-validation.
     - ``uns["linger"]["fit"]``: settings, versions, loss; ``uns["linger"]["store"]``: where the networks are.
 
@@ -109,8 +111,9 @@ def fit(
     >>> lg.pp.link_peaks(mdata)
     >>> lg.tl.fit(mdata, config=lg.FitConfig(epochs=5, n_folds=0))
     >>> lg.get.network(mdata, kind="trans").columns.tolist()
-    ['source', 'target', 'weight', 'sign']
+    ['source', 'target', 'weight', 'sign', 'gamma']
     """
+    valid_key(key_added)
     config = FitConfig() if config is None else config
     trainer = Trainer(config, _device(device), rng)
     design = make_design(
