@@ -81,11 +81,13 @@ def _run(options: argparse.Namespace) -> None:
     import mudata
 
     import linger as lg
+    from linger._mudata import quiet_update
 
     if not options.input.is_file():
         msg = f"There is no file {options.input}."
         raise FileNotFoundError(msg)
-    mdata = mudata.read_h5mu(options.input)
+    with quiet_update():
+        mdata = mudata.read_h5mu(options.input)
     keys: Any = {"rna_key": options.rna_key, "atac_key": options.atac_key}
     if options.restore_counts:
         lg.pp.restore_counts(mdata, modalities=list(keys.values()))

@@ -60,8 +60,7 @@ def test_networks_beat_baselines_on_simulated_data():
     lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(n_folds=0))
     truth = {kind: getattr(data.truth, kind) for kind in ("trans", "cis", "binding")}
     auroc = lg.bm.recovery(mdata, metacells, truth=truth).pivot(index="kind", columns="method", values="auroc")
-    for kind in truth:
-        rivals = [method for method in ("correlation", "distance") if (kind, method) != ("trans", "distance")]
-        for method in rivals:
-            if np.isfinite(auroc.loc[kind, method]):
-                assert auroc.loc[kind, "linger"] > auroc.loc[kind, method] + 0.01, (kind, method)
+    beaten = {"trans": ["correlation", "distance"], "cis": ["correlation", "distance"], "binding": ["correlation"]}
+    for kind, rivals in beaten.items():
+        for rival in [*rivals, "random"]:
+            assert auroc.loc[kind, "linger"] > auroc.loc[kind, rival] + 0.015, (kind, rival)

@@ -67,7 +67,7 @@ def matrix(
       a gene if the gene's network uses it, and it can bind where the gene is regulated.
 
     The paper adds alpha at peaks without a motif too. It is a maximum over genes and hardly ever near 0 there, so summed over a
-    window it drowns the motifs (docs/simulation.md has the numbers). The bare alpha, beta and gamma are in ``mdata.varp``
+    window it drowns the motifs (docs/benchmarks.md has the numbers). The bare alpha, beta and gamma are in ``mdata.varp``
     (see :func:`linger.tl.fit`).
 
     Parameters

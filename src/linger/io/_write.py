@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from linger._mudata import quiet_update
+
 if TYPE_CHECKING:
     from mudata import MuData
 
@@ -23,7 +25,8 @@ def write_h5mu(mdata: MuData, *, path: str | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial.h5mu")
     try:
-        mdata.write(str(partial))
+        with quiet_update():
+            mdata.write(str(partial))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

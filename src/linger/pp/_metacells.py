@@ -297,5 +297,5 @@ def _assemble(
     result.obsm["cells"] = membership.weights
     plain = {name: value for name, value in settings.items() if value is not None}
     result.uns["linger"] = {"metacells": plain, "cells": cells.to_numpy(dtype=object)}
-    logger.info("%d metacells of %.0f cells each (median).", len(obs), obs["n_cells"].median())
+    logger.debug("%d metacells of %.0f cells each (median).", len(obs), obs["n_cells"].median())
     return result
