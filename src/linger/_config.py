@@ -68,7 +68,11 @@ class FitConfig:
         }
         wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not ok]
         if wrong:
-            msg = f"FitConfig cannot use {', '.join(wrong)}; see its docstring for what each may be."
+            msg = (
+                f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are at least 1, n_folds is 0 or "
+                "at least 2, learning_rate is above 0, l1 and manifold are not negative, binding_share lies in [0, 1], and "
+                "activation is 'relu', 'sigmoid' or 'tanh'."
+            )
             raise ValueError(msg)
 
     def to_dict(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ atac_key
     Name of the chromatin accessibility modality.""",
     layer="""\
 layer
-    Layer of either modality that holds raw counts; None takes ``layers["counts"]``, else ``X``.""",
+    Layer of both modalities that holds raw counts; None takes ``layers["counts"]``, else ``X``.""",
     key_added="""\
 key_added
     Prefix of the slots written, so that several fits coexist.""",

@@ -36,6 +36,10 @@ R2: Final = "r2"  # rna.var
 CORRELATION: Final = "correlation"  # rna.var
 FITTED: Final = "fitted"  # rna.var
 
+# what a fit writes
+FIT_SLOTS: Final = (TRANS, TRANS_SIGN, TRANS_PATH, CIS, CIS_SIGN, BINDING)
+FIT_COLUMNS: Final = (FITTED, ALPHA_SCALE, R2, CORRELATION)
+
 COUNTS_LAYER: Final = "counts"
 
 D0: Final = 25_000.0  # decay of regulation with distance in base pairs (Yuan & Duren 2024, Methods)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from linger._keys import CHROM, COUNTS_LAYER, END, START
+from linger._keys import CHROM, COUNTS_LAYER, END, IS_TF, START
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -65,7 +65,9 @@ def paired(mdata: MuData, *, rna_key: str = "rna", atac_key: str = "atac") -> tu
     rna, atac = modality(mdata, rna_key), modality(mdata, atac_key)
     for key, adata in ((rna_key, rna), (atac_key, atac)):
         unique_names(adata.obs_names, f"cell names of {key!r}", f"mdata[{key!r}].obs_names_make_unique()")
-        unique_names(adata.var_names, f"feature names of {key!r}", f"mdata[{key!r}].var_names_make_unique()")
+        unique_names(
+            adata.var_names, f"feature names of {key!r}", f"mdata[{key!r}].var_names_make_unique() and mdata.update()"
+        )
         if 0 in adata.shape:
             msg = f"mdata[{key!r}] is empty: {adata.n_obs} cells x {adata.n_vars} features."
             raise ValueError(msg)
@@ -81,6 +83,36 @@ def paired(mdata: MuData, *, rna_key: str = "rna", atac_key: str = "atac") -> tu
         )
         raise ValueError(msg)
     return rna, atac
+
+
+def tf_mask(rna: AnnData, rna_key: str = "rna") -> np.ndarray:
+    """Return which genes are TFs, or raise if that is not marked, not boolean, or nothing is."""
+    columns(rna.var, [IS_TF], f"mdata[{rna_key!r}].var", "lg.pp.mark_tfs(mdata)")
+    values = rna.var[IS_TF]
+    if values.isna().any() or not values.isin([True, False]).all():
+        msg = f"mdata[{rna_key!r}].var['is_tf'] must be True or False for every gene. Call lg.pp.mark_tfs(mdata) again."
+        raise ValueError(msg)
+    mask = values.to_numpy(dtype=bool)
+    if not mask.any():
+        msg = (
+            "No gene is marked as a transcription factor in rna.var['is_tf']. Call lg.pp.mark_tfs with names that are in "
+            "rna.var_names."
+        )
+        raise ValueError(msg)
+    return mask
+
+
+def positions(index: pd.Index, names: pd.Index, what: str = "mdata.var_names") -> np.ndarray:
+    """Return where `names` are in `index`, or raise if some are not there."""
+    found = index.get_indexer(names)
+    if (found < 0).any():
+        missing = names[found < 0]
+        msg = (
+            f"{len(missing)} genes or peaks are not in {what} ({preview(missing)}). If a modality has changed, call "
+            "mdata.update(); metacells must come from the same MuData."
+        )
+        raise ValueError(msg)
+    return found
 
 
 def valid_key(key_added: str) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import linger as lg
+
 if TYPE_CHECKING:
     import pandas as pd
     from mudata import MuData
@@ -26,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"linger: error: {text}", file=sys.stderr)
+        hint = " (On the command line: --restore-counts.)" if "restore_counts" in str(text) else ""
+        print(f"linger: error: {text}{hint}", file=sys.stderr)
         return 1
     return 0
 
@@ -39,6 +42,7 @@ def _show_log() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="linger", description="Gene regulatory networks from paired RNA + ATAC data.")
+    parser.add_argument("--version", action="version", version=f"linger {lg.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="infer the networks of an .h5mu file")
     run.set_defaults(command=_run)
@@ -57,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what to do with peaks whose chromosome --fasta lacks",
     )
     run.add_argument("--groupby", help="column of obs with cell types that metacells stay within")
+    run.add_argument("--min-cells", type=int, default=10, help="smallest cell type allowed (default: 10)")
     run.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
     run.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
     run.add_argument(
@@ -80,22 +85,24 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> None:
     import mudata
 
-    import linger as lg
     from linger._mudata import quiet_update
 
-    if not options.input.is_file():
-        msg = f"There is no file {options.input}."
-        raise FileNotFoundError(msg)
+    _check_files(options)
+    config = lg.FitConfig(n_folds=options.n_folds)
     with quiet_update():
         mdata = mudata.read_h5mu(options.input)
     keys: Any = {"rna_key": options.rna_key, "atac_key": options.atac_key}
     if options.restore_counts:
         lg.pp.restore_counts(mdata, modalities=list(keys.values()))
+    # made first, since most of what can be wrong with the data shows here
+    metacells = lg.pp.metacells(
+        mdata, groupby=options.groupby, min_cells=options.min_cells, layer=options.layer, rng=options.seed, **keys
+    )
     _prepare(mdata, options, keys)
     lg.tl.fit(
         mdata,
-        groupby=options.groupby,
-        config=lg.FitConfig(n_folds=options.n_folds),
+        metacells=metacells,
+        config=config,
         device=options.device,
         store=options.store,
         layer=options.layer,
@@ -109,10 +116,19 @@ def _run(options: argparse.Namespace) -> None:
     print(f"Wrote {options.output}")
 
 
+def _check_files(options: argparse.Namespace) -> None:
+    """Raise before any work if an input is missing or would be overwritten."""
+    for path in (options.input, options.fasta):
+        if path is not None and not path.is_file():
+            msg = f"There is no file {path}."
+            raise FileNotFoundError(msg)
+    if options.output.resolve() == options.input.resolve():
+        msg = f"-o names the input, {options.input}; write to another file."
+        raise ValueError(msg)
+
+
 def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:
     """Annotate genes, mark TFs, link peaks and scan motifs as asked."""
-    import linger as lg
-
     lg.pp.annotate_genes(mdata, annotation=options.genome, rna_key=keys["rna_key"])
     tfs = options.tfs or _SPECIES.get(options.genome)
     if tfs is None:
@@ -129,8 +145,6 @@ def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:
 
 def _demo(options: argparse.Namespace) -> None:
     import matplotlib as mpl
-
-    import linger as lg
 
     mpl.use("Agg")
     started = time.perf_counter()
@@ -153,7 +167,6 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _write_demo(mdata: MuData, table: pd.DataFrame, folder: Path) -> None:
-    import linger as lg
 
     folder.mkdir(parents=True, exist_ok=True)
     lg.io.write_h5mu(mdata, path=folder / "demo.h5mu")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 import linger as lg
 
@@ -16,6 +17,16 @@ def test_correlation_baseline_equals_numpy(fitted, toy_metacells):
             )
             expected = 0 if np.ptp(x) == 0 or np.ptp(y) == 0 else abs(np.corrcoef(x, y)[0, 1])
             assert row.weight == pytest.approx(expected, abs=1e-4)
+
+
+def test_sparse_metacells_and_metacells_without_a_gene(fitted, toy_metacells):
+    dense = lg.bm.baseline(fitted, toy_metacells, kind="cis")
+    fewer = toy_metacells[:, toy_metacells.var_names[1:]].copy()
+    for key in ("rna", "atac"):
+        toy_metacells[key].X = sparse.csr_matrix(toy_metacells[key].X)
+    np.testing.assert_allclose(lg.bm.baseline(fitted, toy_metacells, kind="cis")["weight"], dense["weight"])
+    with pytest.raises(ValueError, match="not in the metacells"):
+        lg.bm.baseline(fitted, fewer, kind="trans")
 
 
 def test_distance_baselines(fitted, toy_metacells):

@@ -89,6 +89,16 @@ def test_interrupted_writing_leaves_the_old_store(store):
     assert [path.name for path in store.parent.iterdir()] == [store.name]
 
 
+def test_folders_with_similar_names_are_left_alone(fitted, tmp_path):
+    for name in ("networks.old", "networks.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("dear")
+    for _ in range(2):
+        lg.tl.fit(fitted, config=lg.FitConfig(epochs=2, n_folds=0), store=tmp_path / "networks")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["networks", "networks.old", "networks.partial"]
+    assert (tmp_path / "networks.old" / "thesis.txt").exists()
+
+
 def test_other_folders_are_never_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("dear")
     with pytest.raises(FileExistsError, match="left alone"):

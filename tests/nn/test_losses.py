@@ -59,3 +59,17 @@ def test_motif_graph_leaves_the_affinities_as_they_were(random_block):
     graph = nn.motif_graph(block.affinity, block.inputs)
     assert torch.equal(block.affinity, before)
     assert not graph.adjacency[block.inputs.own_gene, block.inputs.own_tf].any()
+
+
+def test_constant_inputs_are_no_part_of_the_motif_graph(random_block):
+    block = random_block()
+    block.inputs.tf[5] = 0
+    block.inputs.re[0, 2] = 0
+    graph = nn.motif_graph(block.affinity, block.inputs)
+    assert not graph.adjacency[:, 5].any()
+    assert not graph.adjacency[0, :, 2].any()
+    trained = nn.train(
+        block.weights(), block.inputs, block.targets, epochs=5, l1=0.01, manifold=0.1, graph=graph
+    ).weights
+    assert not trained.tf[:, :, 5].any()
+    assert not trained.re[0, :, 2].any()

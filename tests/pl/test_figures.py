@@ -14,8 +14,10 @@ def test_recovery_draws_every_row():
         {"kind": ["trans", "trans", "cis", "cis"], "method": ["linger", "random"] * 2, "auroc": [0.8, 0.5, 0.7, 0.51]}
     )
     ax = lg.pl.recovery(table)
-    drawn = {collection.get_label(): collection.get_offsets().tolist() for collection in ax.collections}
-    assert drawn == {"linger": [[0.8, 0], [0.7, 1]], "random": [[0.5, 0], [0.51, 1]]}
+    drawn = {collection.get_label(): collection.get_offsets() for collection in ax.collections}
+    assert {name: dots[:, 0].tolist() for name, dots in drawn.items()} == {"linger": [0.8, 0.7], "random": [0.5, 0.51]}
+    assert all(dots[:, 1].round().tolist() == [0, 1] for dots in drawn.values())
+    assert (drawn["linger"][:, 1] < drawn["random"][:, 1]).all()
     assert [label.get_text() for label in ax.get_legend().get_texts()] == ["linger", "random"]
     assert lg.pl.recovery(table, ax=ax) is ax
     with pytest.raises(KeyError, match="aupr"):

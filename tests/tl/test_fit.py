@@ -239,5 +239,86 @@ def test_other_bad_arguments(linked):
 
 
 def test_wrong_metacells_are_refused(linked, metacells):
-    with pytest.raises(ValueError, match="missing from the metacells"):
+    with pytest.raises(ValueError, match="not in the metacells"):
         lg.tl.fit(linked, metacells=metacells[:, metacells.var_names[5:]].copy(), config=QUICK)
+
+
+def test_without_the_manifold_term_the_networks_are_still_weighed_by_motifs(linked, metacells):
+    found = []
+    for manifold in (0.0, 1e-12):
+        config = lg.FitConfig(epochs=10, n_folds=0, manifold=manifold)
+        lg.tl.fit(linked, metacells=metacells, config=config)
+        found.append(tables(linked))
+    assert_same(*found, rtol=2e-3)
+
+
+def test_binding_share_is_a_matter_of_storage_only(linked, metacells):
+    trans = []
+    for share in (0.0, 0.5, 1.0):
+        config = lg.FitConfig(epochs=5, n_folds=0, binding_share=share)
+        lg.tl.fit(linked, metacells=metacells, config=config)
+        trans.append(lg.get.matrix(linked, kind="trans").matrix.toarray())
+    np.testing.assert_array_equal(trans[0], trans[2])
+    np.testing.assert_array_equal(trans[1], trans[2])
+
+
+def test_new_links_or_motifs_remove_the_networks_that_rest_on_others(fitted):
+    assert "linger_trans" in fitted.varp
+    lg.pp.link_peaks(fitted, max_distance=100_000)
+    assert not {"linger_trans", "linger_cis", "linger_binding", "linger_trans_path"} & set(fitted.varp)
+    assert not {"linger_fitted", "linger_r2"} & set(fitted["rna"].var)
+    assert not {"fit", "store"} & set(fitted.uns["linger"])
+    with pytest.raises(KeyError, match=r"Call lg\.tl\.fit"):
+        lg.get.network(fitted)
+
+
+def test_tf_column_with_holes_is_refused(linked):
+    linked["rna"].var["is_tf"] = linked["rna"].var["is_tf"].astype(object)
+    linked["rna"].var.loc[linked["rna"].var_names[-3:], "is_tf"] = np.nan
+    with pytest.raises(ValueError, match="True or False for every gene"):
+        lg.tl.fit(linked, config=QUICK)
+
+
+def test_renamed_peaks_are_not_mistaken_for_others(linked):
+    names = linked["atac"].var_names.tolist()
+    linked["atac"].var_names = [*names[:-2], "chr9:1-2", "chr9:5-9"]
+    with pytest.raises(ValueError, match="2 genes or peaks are not in"):
+        lg.tl.fit(linked, config=QUICK)
+
+
+def test_failure_while_writing_leaves_mudata_and_store_as_they_were(linked, metacells, tmp_path, monkeypatch):
+    lg.tl.fit(linked, metacells=metacells, config=QUICK, store=tmp_path / "networks")
+    before = linked.varp["linger_trans"].copy(), lg.io.read_store(linked).checksum
+    monkeypatch.setattr("linger.tl._fit.make_slots", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        lg.tl.fit(linked, metacells=metacells, config=QUICK, store=tmp_path / "networks", rng=1)
+    assert abs(linked.varp["linger_trans"] - before[0]).sum() == 0
+    assert lg.io.read_store(linked).checksum == before[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["networks"]
+
+
+def test_settings_of_metacells_beside_metacells_are_refused(linked, metacells):
+    with pytest.raises(ValueError, match="metacells were given"):
+        lg.tl.fit(linked, metacells=metacells, groupby="cell_type", config=QUICK)
+
+
+def test_cross_validation_uses_the_cells_of_the_metacells(linked):
+    part = linked[linked.obs_names[:120]].copy()
+    metacells = lg.pp.metacells(part, n_metacells=40, n_neighbors=10)
+    config = lg.FitConfig(epochs=5, n_folds=2)
+    lg.tl.fit(part, metacells=metacells, config=config)
+    lg.tl.fit(linked, metacells=metacells, config=config)
+    np.testing.assert_allclose(
+        linked["rna"].var["linger_r2"].to_numpy(), part["rna"].var["linger_r2"].to_numpy(), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_one_peak_one_tf_one_gene(linked):
+    rna = linked["rna"].var
+    distance = linked.varp["linger_distance"].tocoo()
+    peak, gene = linked.var_names[distance.row[0]], linked.var_names[distance.col[0]]
+    tf = rna.index[rna["is_tf"] & (rna.index != gene)][0]
+    tiny = linked[:, [tf, gene, peak]].copy()
+    metacells = lg.pp.metacells(tiny, n_metacells=50, n_neighbors=5)
+    lg.tl.fit(tiny, metacells=metacells, genes=gene, config=QUICK)
+    assert tiny["rna"].var.loc[gene, "linger_fitted"]

@@ -9,11 +9,13 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._keys import D0, DEFAULT_KEY, DISTANCE, IS_TF, MOTIF, Kind, slot
-from linger._validate import modality
+from linger._keys import D0, DEFAULT_KEY, DISTANCE, MOTIF, Kind, slot
+from linger._validate import modality, tf_mask
 from linger.get._matrix import fitted_slot
+from linger.tl._design import read_values
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 Baseline = Literal["correlation", "distance", "motif", "random"]
@@ -112,7 +114,7 @@ def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str 
     distance = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE]).tocoo()
     linked_peaks, linked_genes = (np.unique(index) for index in (distance.row, distance.col))
     names = mdata.var_names.to_numpy()
-    tfs = rna.var_names[rna.var[IS_TF].to_numpy(dtype=bool)]
+    tfs = rna.var_names[tf_mask(rna, rna_key)]
     if kind == "cis":
         return pd.DataFrame({"source": names[distance.row], "target": names[distance.col]})
     targets = names[linked_genes if kind == "trans" else linked_peaks]
@@ -123,20 +125,22 @@ def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str 
 def _correlation(pairs: pd.DataFrame, metacells: MuData, kind: Kind, rna_key: str, atac_key: str) -> np.ndarray:
     source_key = atac_key if kind == "cis" else rna_key
     target_key = atac_key if kind == "binding" else rna_key
-    source, target = (_unit_columns(metacells, key) for key in (source_key, target_key))
-    rows = metacells.mod[source_key].var_names.get_indexer(pairs["source"])
-    cols = metacells.mod[target_key].var_names.get_indexer(pairs["target"])
+    cells = metacells.mod[rna_key].obs_names.sort_values()
+    source, rows = _unit_rows(metacells.mod[source_key], cells, pairs["source"])
+    target, cols = _unit_rows(metacells.mod[target_key], cells, pairs["target"])
     weight = np.empty(len(pairs))
     for part in np.array_split(np.arange(len(pairs)), max(1, len(pairs) // 100_000)):  # bounds the memory
-        weight[part] = np.abs(np.einsum("ij,ij->j", source[:, rows[part]], target[:, cols[part]]))
+        weight[part] = np.abs(np.einsum("ij,ij->i", source[rows[part]], target[cols[part]]))
     return weight
 
 
-def _unit_columns(metacells: MuData, key: str) -> np.ndarray:
-    values = np.asarray(metacells.mod[key][metacells.mod[key].obs_names.sort_values()].X, dtype=np.float32)
-    values = values - values.mean(axis=0)
-    length = np.linalg.norm(values, axis=0)
-    return np.divide(values, length, out=np.zeros_like(values), where=length > 1e-6)
+def _unit_rows(adata: AnnData, cells: pd.Index, names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return centred values of length 1, features x metacells, and the row of every name."""
+    codes, features = pd.factorize(names, sort=True)
+    values = read_values(adata, cells, pd.Index(features))
+    values = values - values.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, length, out=np.zeros_like(values), where=length > 1e-6), codes
 
 
 def _from_graph(mdata: MuData, pairs: pd.DataFrame, kind: Kind, method: Baseline, key: str) -> np.ndarray:

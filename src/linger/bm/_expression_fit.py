@@ -76,10 +76,7 @@ def expression_fit(
     if config.n_folds < 2:
         msg = "expression_fit needs at least two folds: FitConfig(n_folds=5)."
         raise ValueError(msg)
-    wanted = None if genes is None else list(genes)
-    design = make_design(
-        mdata, genes=wanted, rna_key=rna_key, atac_key=atac_key, key_added=key, use_motifs=config.manifold > 0
-    )
+    design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
     trainer = Trainer(config, torch.device("cpu"), rng)
     settings = {"groupby": groupby, "rna_key": rna_key, "atac_key": atac_key, "layer": layer, "rng": rng}
     truth, networks, elastic = [], [], []

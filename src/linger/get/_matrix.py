@@ -18,7 +18,6 @@ from linger._keys import (
     DEFAULT_KEY,
     DISTANCE,
     FITTED,
-    IS_TF,
     KINDS,
     MOTIF,
     TRANS,
@@ -26,7 +25,7 @@ from linger._keys import (
     Kind,
     slot,
 )
-from linger._validate import known_names, modality
+from linger._validate import known_names, modality, positions, tf_mask
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -103,9 +102,13 @@ def matrix(
     """
     fitted_slot(mdata, kind, key)  # raises before any work
     names = names_of(mdata, kind, key=key, rna_key=rna_key, atac_key=atac_key)
-    rows = names[0] if sources is None else known_names(sources, names[0], f"sources of {kind!r}")
+    rows = (
+        names[0]
+        if sources is None
+        else known_names(sources, names[0], f"sources of {kind!r} (genes count only if marked as TFs)")
+    )
     cols = names[1] if targets is None else known_names(targets, names[1], f"targets of {kind!r}")
-    part = _Part(mdata, key, np.ix_(mdata.var_names.get_indexer(rows), mdata.var_names.get_indexer(cols)))
+    part = _Part(mdata, key, np.ix_(positions(mdata.var_names, rows), positions(mdata.var_names, cols)))
     if kind == TRANS:
         strength = part.slot(TRANS).multiply(part.slot(TRANS_PATH))
     elif kind == CIS:
@@ -135,7 +138,7 @@ class _Part(NamedTuple):
 def names_of(mdata: MuData, kind: Kind, *, key: str, rna_key: str, atac_key: str) -> tuple[pd.Index, pd.Index]:
     """Return all sources and all targets of a kind of network: TFs, fitted genes or peaks."""
     rna, atac = modality(mdata, rna_key), modality(mdata, atac_key)
-    tfs = rna.var_names[rna.var[IS_TF].to_numpy(dtype=bool)]
+    tfs = rna.var_names[tf_mask(rna, rna_key)]
     genes = rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)]
     return {TRANS: (tfs, genes), CIS: (atac.var_names, genes), BINDING: (tfs, atac.var_names)}[kind]
 
@@ -146,7 +149,8 @@ def fitted_slot(mdata: MuData, name: str, key: str, *, kinds: Iterable[str] = KI
         msg = f"kind must be one of {', '.join(map(repr, kinds))}, found {name!r}."
         raise ValueError(msg)
     if slot(key, name) not in mdata.varp:
-        msg = f"mdata.varp has no {slot(key, name)!r}. Fit first with lg.tl.fit(mdata, key_added={key!r})."
+        maker = {DISTANCE: "lg.pp.link_peaks", MOTIF: "lg.pp.scan_motifs"}.get(name, "lg.tl.fit")
+        msg = f"mdata.varp has no {slot(key, name)!r}. Call {maker}(mdata, key_added={key!r}) first."
         raise KeyError(msg)
     stored = sparse.csr_matrix(mdata.varp[slot(key, name)])
     if stored.dtype.kind == "f" and np.isnan(stored.data).any():

@@ -51,7 +51,8 @@ def network(
     Returns
     -------
     Columns ``source``, ``target``, ``weight`` (> 0), and the parts it is made of: ``sign`` (+1 activates, -1 represses, 0 unclear;
-    trans and cis), ``gamma`` (trans), ``beta`` and ``distance`` in base pairs (cis), ``alpha`` and ``motif`` (binding). Ties are ordered by name.
+    trans and cis), ``gamma`` (trans), ``beta`` and ``distance`` in base pairs (cis), ``alpha`` and, where
+    motifs were scanned, ``motif`` (binding). Ties are ordered by name.
 
     Raises
     ------
@@ -83,8 +84,6 @@ def network(
     for column, name in _PARTS[kind].items():
         if slot(key, name) in mdata.varp:
             frame[column] = np.asarray(fitted_slot(mdata, name, key, kinds=[name])[rows, cols]).ravel()
-        else:
-            frame[column] = 0.0
     frame = frame[frame["weight"] > 0]
     frame = frame.sort_values(["weight", "source", "target"], ascending=[False, True, True], ignore_index=True)
     return frame if top is None else frame.head(top)

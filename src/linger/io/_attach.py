@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @docs.dedent
-def attach(mdata: MuData, *, store: str | Path, key_added: str = DEFAULT_KEY, rna_key: str = "rna") -> None:
+def attach(mdata: MuData, *, store: str | Path, key_added: str = DEFAULT_KEY) -> None:
     """Point a MuData at its trained networks, after they moved or after an operation that loses ``uns``.
 
     Parameters
@@ -24,7 +24,6 @@ def attach(mdata: MuData, *, store: str | Path, key_added: str = DEFAULT_KEY, rn
     store
         Folder with the networks.
     %(key_added)s
-    %(rna_key)s
 
     Returns
     -------
@@ -35,12 +34,13 @@ def attach(mdata: MuData, *, store: str | Path, key_added: str = DEFAULT_KEY, rn
     FileNotFoundError
         If there is no store at `store`.
     ValueError
-        If it is damaged, or was trained on genes that the MuData lacks.
+        If it is damaged, or was trained on genes or peaks that the MuData lacks.
     """
     networks = NetworkStore(store)
     networks.verify()
-    missing = networks.genes.difference(mdata.mod[rna_key].var_names)
+    stored = networks.genes.append([networks.tfs, networks.peaks])
+    missing = stored.difference(mdata.var_names)
     if len(missing):
-        msg = f"{len(missing)} of {len(networks.genes)} genes of the store are not in the MuData ({preview(missing)}). It belongs to other data."
+        msg = f"{len(missing)} genes and peaks of the store are not in the MuData ({preview(missing)}). It belongs to other data."
         raise ValueError(msg)
     mdata.uns.setdefault(key_added, {})["store"] = {"path": str(networks.path.resolve()), "checksum": networks.checksum}

@@ -16,6 +16,7 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,8 @@ class StoreWriter:
         if self.path.exists() and not (self.path / _INDEX).is_file():
             msg = f"{self.path} exists and is not a store of networks; it is left alone. Choose another path."
             raise FileExistsError(msg)
-        self._partial = self.path.with_name(self.path.name + ".partial")
-        shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = Path(mkdtemp(prefix=f".{self.path.name}.", suffix=".partial", dir=self.path.parent))
         self._checksums: dict[str, str] = {}
         self._n_blocks = 0
 
@@ -93,12 +93,19 @@ class StoreWriter:
         self._checksums[name] = _sha256(self._partial / name)
 
     def _swap(self) -> None:
-        old = self.path.with_name(self.path.name + ".old")
-        if self.path.exists():
+        self._partial.chmod(0o755)  # mkdtemp leaves it to its owner alone
+        if not self.path.exists():
+            self._partial.rename(self.path)
+            return
+        old = Path(mkdtemp(prefix=f".{self.path.name}.", suffix=".old", dir=self.path.parent))
+        self.path.rename(old / "store")
+        try:
+            self._partial.rename(self.path)
+        except OSError:
+            (old / "store").rename(self.path)
+            raise
+        finally:
             shutil.rmtree(old, ignore_errors=True)
-            self.path.rename(old)
-        self._partial.rename(self.path)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 class NetworkStore:
@@ -121,7 +128,7 @@ class NetworkStore:
         self.path = Path(path)
         index_file = self.path / _INDEX
         if not index_file.is_file():
-            msg = f"No store of networks at {self.path}. Fit with store=, or attach it again with lg.io.attach(mdata, path)."
+            msg = f"No store of networks at {self.path}. Fit with store=, or attach it again with lg.io.attach(mdata, store=path)."
             raise FileNotFoundError(msg)
         text = index_file.read_text()
         self.checksum = hashlib.sha256(text.encode()).hexdigest()

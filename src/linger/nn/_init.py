@@ -69,8 +69,7 @@ def initial_weights(
 ) -> Weights:
     """Draw starting weights, uniform in +-1/sqrt(fan-in) as ``torch.nn.Linear`` does, keyed by names and seed.
 
-    Inputs that are constant (all 0 after standardisation), padding and the gene's own TF start at 0, where only the manifold term
-    can move them.
+    Inputs that are constant (all 0 after standardisation), padding and the gene's own TF start at 0 and stay there.
 
     Parameters
     ----------
@@ -91,7 +90,8 @@ def initial_weights(
     """
     h1, h2 = hidden
     dtype, device = inputs.tf.dtype, inputs.tf.device
-    seeded = _mix(genes + np.uint64(seed % 2**63) * _STEP)
+    with np.errstate(over="ignore"):
+        seeded = _mix(genes + np.uint64(seed % 2**63) * _STEP)
 
     def tensor(values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).to(device, dtype)

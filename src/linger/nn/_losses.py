@@ -22,20 +22,23 @@ class MotifGraph(NamedTuple):
 
 
 def motif_graph(affinity: Tensor, inputs: Inputs) -> MotifGraph:
-    """Normalise the motif affinities of a block within each gene's own graph (its REs, its own TF left out).
+    """Normalise the motif affinities of a block within each gene's own graph.
+
+    Its nodes are the TFs but the gene itself and the gene's REs, those left out that do not vary over the samples.
 
     Parameters
     ----------
     affinity
         B >= 0, G x T x (1 + P), column 0 and padding 0.
     inputs
-        The block; only the positions of own TFs are used.
+        The block.
 
     Notes
     -----
     Normalised Laplacian of the bipartite graph: Yuan & Duren 2024, Methods, manifold regularisation. D^-1/2 is 0 where the degree is.
     """
-    affinity = affinity.clone()
+    varying = inputs.tf.any(dim=1)[None, :, None] & inputs.re.any(dim=2)[:, None]
+    affinity = affinity * varying  # nothing but this term and l1 would move the weights of a constant input: noise
     affinity[inputs.own_gene, inputs.own_tf] = 0
     tf_degree, re_degree = affinity.sum(dim=2, keepdim=True), affinity.sum(dim=1, keepdim=True)
     adjacency = affinity.mul_(_inverse_sqrt(tf_degree)).mul_(_inverse_sqrt(re_degree))

@@ -42,11 +42,12 @@ def recovery(table: pd.DataFrame, *, value: str = "auroc", ax: Axes | None = Non
     columns(table, ["kind", "method", value], "The table", "lg.bm.recovery")
     ax = new_axes(ax, width=5.5, height=3)
     kinds = [kind for kind in KINDS if kind in set(table["kind"])]
-    for number, method in enumerate(table["method"].unique()):
+    methods = table["method"].unique()
+    for number, method in enumerate(methods):  # one below the other, so that equal values stay visible
         rows = table[table["method"] == method]
         ax.scatter(
             rows[value],
-            rows["kind"].map(kinds.index),
+            rows["kind"].map(kinds.index) + 0.5 * (number - (len(methods) - 1) / 2) / len(methods),
             label=method,
             color=GREY if method == "random" else PALETTE[number % len(PALETTE)],
             marker=_MARKERS[number % len(_MARKERS)],

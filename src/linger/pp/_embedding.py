@@ -62,6 +62,8 @@ def _n_components(shape: tuple[int, int]) -> int:
 def _pca(X: sparse.csr_matrix, rng: int) -> np.ndarray:
     from sklearn.decomposition import PCA
 
+    if min(X.shape) < 2:
+        return X.toarray()
     return PCA(_n_components(X.shape), svd_solver="arpack", random_state=rng).fit_transform(X.astype(np.float64))
 
 
@@ -69,6 +71,8 @@ def _lsi(counts: sparse.csr_matrix, rng: int) -> np.ndarray:
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfTransformer
 
+    if min(counts.shape) < 2:
+        return counts.toarray()
     tfidf = TfidfTransformer().fit_transform(counts)
     return TruncatedSVD(_n_components(counts.shape), algorithm="arpack", random_state=rng).fit_transform(
         tfidf.astype(np.float64)

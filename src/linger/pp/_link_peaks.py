@@ -12,6 +12,7 @@ from linger import _keys, _validate
 from linger._docs import docs
 from linger._keys import CHROM, END, START, TSS
 from linger._logging import logger
+from linger._stale import drop_fit
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -123,6 +124,7 @@ def link_peaks(
     logger.info("%d pairs within %g bp link %d genes and %d peaks.", len(peak), max_distance, n_genes, n_peaks)
     mdata = mdata.copy() if copy else mdata
     record = {"max_distance": max_distance, "n_pairs": len(peak), "n_genes": n_genes, "n_peaks": n_peaks}
+    drop_fit(mdata, key_added, because="since they rest on earlier links")
     _write(mdata, linked, peaks, record, atac_key=atac_key, key_added=key_added)
     return mdata if copy else None
 

@@ -13,6 +13,7 @@ from scipy import sparse
 from linger import _keys, _validate
 from linger._docs import docs
 from linger._logging import logger
+from linger._stale import drop_fit
 from linger.pp._affinity import affinity as scaled_affinity
 from linger.pp._motif_files import Motif, jaspar_motifs, motifs_from_dict, read_motifs
 from linger.pp._motif_hits import ScoredMotif, scan_peaks
@@ -147,6 +148,7 @@ def scan_motifs(
 
     mdata = mdata.copy() if copy else mdata
     rows = joint[rna_key][rna.var_names.get_indexer(factors)]
+    drop_fit(mdata, key_added, because="since they rest on earlier motifs or none")
     mdata.varp[_keys.slot(key_added, _keys.MOTIF)] = _on_joint_axis(B, rows, joint[atac_key], mdata.n_vars)
     mdata.mod[atac_key].varm[_keys.slot(key_added, _keys.MOTIF_HITS)] = hits
     mdata.uns[key_added] = dict(mdata.uns.get(key_added, {})) | {
@@ -208,7 +210,7 @@ def _factor_lookup(rna: AnnData, tfs: Iterable[str] | None, gene_symbols: str | 
     if tfs is not None:
         wanted = symbols.isin(_validate.known_names(tfs, pd.Index(symbols), "tfs"))
     elif _keys.IS_TF in rna.var:
-        wanted = rna.var[_keys.IS_TF].astype(bool)
+        wanted = pd.Series(_validate.tf_mask(rna), index=rna.var_names)
     else:
         wanted = pd.Series(True, index=rna.var_names)
     return GeneLookup(symbols[wanted], rna.var_names[wanted])

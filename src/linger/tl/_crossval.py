@@ -29,7 +29,8 @@ class Fold(NamedTuple):
 def iterate_folds(mdata: MuData, design: Design, *, settings: dict[str, Any], n_folds: int, rng: int) -> Iterator[Fold]:
     """Split cells (within groups), then make metacells on either side of every split.
 
-    Metacells share cells, so splitting metacells would put the same cells on both sides.
+    Metacells share cells, so splitting metacells would put the same cells on both sides. An embedding or graph given to
+    :func:`linger.pp.metacells` has seen all cells; the one it makes itself is made anew on either side.
 
     Parameters
     ----------
@@ -47,10 +48,9 @@ def iterate_folds(mdata: MuData, design: Design, *, settings: dict[str, Any], n_
     rna_key, atac_key = settings["rna_key"], settings["atac_key"]
     fold = split_cells(mdata, settings.get("groupby"), n_folds=n_folds, rng=rng, keys=(rna_key, atac_key))
     for number in range(n_folds):
-        held_out = fold.loc[mdata.obs_names].to_numpy() == number
         make = {**settings, "min_cells": 1}
-        train = metacells(mdata[~held_out], **make)
-        test = metacells(mdata[held_out], **make)
+        train = metacells(mdata[list(fold.index[fold != number])], **make)
+        test = metacells(mdata[list(fold.index[fold == number])], **make)
         names = test.obs_names.sort_values()
         yield Fold(
             make_samples(train, design, rna_key=rna_key, atac_key=atac_key),

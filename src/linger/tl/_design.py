@@ -14,12 +14,13 @@ import torch
 from scipy import sparse
 
 from linger import nn
-from linger._keys import CHROM, DISTANCE, IS_TF, MOTIF, START, slot
-from linger._validate import columns, known_names, paired, parse_peaks
+from linger._keys import CHROM, DEFAULT_KEY, DISTANCE, MOTIF, START, slot
+from linger._validate import known_names, paired, parse_peaks, positions, tf_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from anndata import AnnData
     from mudata import MuData
 
 
@@ -75,9 +76,7 @@ class Block(NamedTuple):
     graph: nn.MotifGraph | None
 
 
-def make_design(
-    mdata: MuData, *, genes: list[str] | None, rna_key: str, atac_key: str, key_added: str, use_motifs: bool
-) -> Design:
+def make_design(mdata: MuData, *, genes: Iterable[str] | None, rna_key: str, atac_key: str, key_added: str) -> Design:
     """Read names and wiring from an annotated MuData, checking them.
 
     Raises
@@ -88,26 +87,24 @@ def make_design(
         If there is no TF among the genes, or none of the genes has a peak.
     """
     rna, atac = paired(mdata, rna_key=rna_key, atac_key=atac_key)
-    columns(rna.var, [IS_TF], f"mdata[{rna_key!r}].var", "lg.pp.mark_tfs(mdata)")
-    is_tf = rna.var[IS_TF].to_numpy(dtype=bool)
-    if not is_tf.any():
-        msg = "No gene is marked as a transcription factor in rna.var['is_tf']. Call lg.pp.mark_tfs with names that are in rna.var_names."
-        raise ValueError(msg)
+    is_tf = tf_mask(rna, rna_key)
     wanted = rna.var_names if genes is None else known_names(genes, rna.var_names, "genes")
     located = parse_peaks(atac)
     peaks = located.assign(name=located.index).sort_values([CHROM, START, "name"]).index
-    links = _read_varp(mdata, slot(key_added, DISTANCE), peaks, wanted, "lg.pp.link_peaks(mdata)").T.tocsr()
+    option = "" if key_added == DEFAULT_KEY else f", key_added={key_added!r}"
+    links = _read_varp(mdata, slot(key_added, DISTANCE), peaks, wanted, f"lg.pp.link_peaks(mdata{option})").T.tocsr()
     n_res = np.diff(links.indptr)
     if not n_res.any():
         msg = "None of the genes has a peak in its window. Check gene locations (lg.pp.annotate_genes) and peaks (lg.pp.link_peaks)."
         raise ValueError(msg)
     order = np.lexsort([wanted.astype(str), n_res])
     order = order[n_res[order] > 0]
-    genes_index, tfs = wanted[order], rna.var_names[is_tf].sort_values()
+    linked = np.unique(links.indices)
+    genes_index, tfs, peaks = wanted[order], rna.var_names[is_tf].sort_values(), peaks[linked]
     affinity = None
-    if use_motifs and slot(key_added, MOTIF) in mdata.varp:
-        affinity = _read_varp(mdata, slot(key_added, MOTIF), tfs, peaks, "lg.pp.scan_motifs(mdata)").T.tocsr()
-    return Design(genes_index, tfs, peaks, links[order], tfs.get_indexer(genes_index), affinity)
+    if slot(key_added, MOTIF) in mdata.varp:
+        affinity = _read_varp(mdata, slot(key_added, MOTIF), tfs, peaks, f"lg.pp.scan_motifs(mdata{option})").T.tocsr()
+    return Design(genes_index, tfs, peaks, links[order][:, linked], tfs.get_indexer(genes_index), affinity)
 
 
 def _read_varp(mdata: MuData, key: str, rows: pd.Index, cols: pd.Index, fix: str) -> sparse.csr_matrix:
@@ -119,7 +116,7 @@ def _read_varp(mdata: MuData, key: str, rows: pd.Index, cols: pd.Index, fix: str
     if np.isnan(matrix.data).any():
         msg = f"mdata.varp[{key!r}] holds NaN, as mdata.update() leaves it after a modality is added. Call {fix} again."
         raise ValueError(msg)
-    picked = matrix[mdata.var_names.get_indexer(rows)][:, mdata.var_names.get_indexer(cols)]
+    picked = matrix[positions(mdata.var_names, rows)][:, positions(mdata.var_names, cols)]
     picked.sort_indices()
     return picked
 
@@ -136,13 +133,10 @@ def make_samples(metacells: MuData, design: Design, *, rna_key: str, atac_key: s
     )
 
 
-def read_values(adata: object, cells: pd.Index, features: pd.Index) -> np.ndarray:
+def read_values(adata: AnnData, cells: pd.Index, features: pd.Index) -> np.ndarray:
     """Return ``adata[cells, features].X`` as dense float32, features x cells."""
-    rows, cols = adata.obs_names.get_indexer(cells), adata.var_names.get_indexer(features)  # type: ignore[attr-defined]
-    if (cols < 0).any():
-        msg = f"{int((cols < 0).sum())} features of the data are missing from the metacells. Make them from the same MuData."
-        raise ValueError(msg)
-    X = adata.X[rows][:, cols]  # type: ignore[attr-defined]
+    rows, cols = adata.obs_names.get_indexer(cells), positions(adata.var_names, features, "the metacells")
+    X = adata.X[rows][:, cols]
     dense = X.toarray() if sparse.issparse(X) else np.asarray(X)
     if not np.isfinite(dense).all():
         msg = "The metacells hold NaN or infinite values. Make them with lg.pp.metacells(mdata)."

@@ -20,11 +20,12 @@ from linger.pp._metacells import metacells as make_metacells
 from linger.tl._crossval import cross_validate
 from linger.tl._design import Design, Samples, make_design, make_samples
 from linger.tl._ensemble import Graph, Trainer, background_columns, train_all
-from linger.tl._write_graph import write_graph
+from linger.tl._write_graph import make_slots, write_slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import pandas as pd
     from mudata import MuData
 
 
@@ -61,7 +62,7 @@ def fit(
     %(mdata)s Needs TFs (:func:`linger.pp.mark_tfs`) and links (:func:`linger.pp.link_peaks`); motif affinities
         (:func:`linger.pp.scan_motifs`) are used where present.
     metacells
-        Metacells of the same data from :func:`linger.pp.metacells`; None makes them with its defaults and `groupby`.
+        Metacells of the same data from :func:`linger.pp.metacells`; None makes them with its defaults, `groupby` and `layer`.
     groupby
         Column of ``obs`` with cell types that metacells stay within.
     genes
@@ -118,27 +119,26 @@ def fit(
     trainer = Trainer(config, _device(device), rng)
     design = make_design(
         mdata,
-        genes=None if genes is None else [genes] if isinstance(genes, str) else list(genes),
+        genes=genes,
         rna_key=rna_key,
         atac_key=atac_key,
         key_added=key_added,
-        use_motifs=config.manifold > 0,
     )
+    if metacells is not None and (groupby is not None or layer is not None):
+        msg = "groupby and layer say how metacells are made, and metacells were given. Leave them out."
+        raise ValueError(msg)
     if metacells is None:
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
     design, samples = _drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     _report(design, samples)
     with _writing(store, design, samples, trainer) as writer:
         graph = train_all(design, samples, trainer, writer=writer)
-        quality = None
-        if config.n_folds and (settings := _metacell_settings(metacells)) is not None:
-            quality = cross_validate(mdata, design, trainer, settings=settings, n_folds=config.n_folds)
+        quality = _quality(mdata, design, trainer, metacells)
+        target = mdata.copy() if copy else mdata
+        slots = make_slots(target, design, graph, quality, share=config.binding_share, rna_key=rna_key)
         record = _record(design, samples, trainer, graph)
         record["store"] = _finish_store(writer, design, samples, trainer, graph)
-    target = mdata.copy() if copy else mdata
-    write_graph(
-        target, design, graph, quality, record, share=config.binding_share, rna_key=rna_key, key_added=key_added
-    )
+    write_slots(target, slots, record, rna_key=rna_key, key_added=key_added)
     return target if copy else None
 
 
@@ -183,15 +183,26 @@ def _report(design: Design, samples: Samples) -> None:
     )
 
 
-def _metacell_settings(metacells: MuData) -> dict[str, Any] | None:
-    """Return how the metacells were made, or None with a word in the log."""
-    settings = metacells.uns.get("linger", {}).get("metacells")
-    if settings is None or "labels" in settings:
+def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData) -> pd.DataFrame | None:
+    """Cross-validate if asked for and possible, and say how it went."""
+    if not trainer.config.n_folds:
+        return None
+    made = metacells.uns.get("linger", {})
+    if "metacells" not in made or "labels" in made["metacells"] or not np.isin(made["cells"], mdata.obs_names).all():
         logger.warning(
-            "Cross-validation needs metacells that linger can make anew within folds; quality of fit is not computed."
+            "Cross-validation needs metacells of this MuData that linger can make anew within folds; quality of fit is not computed."
         )
         return None
-    return dict(settings)
+    cells = mdata[list(made["cells"])]
+    quality = cross_validate(cells, design, trainer, settings=dict(made["metacells"]), n_folds=trainer.config.n_folds)
+    median = quality["correlation"].median()
+    logger.info("Held-out expression is predicted with a median correlation of %.2f.", median)
+    if not median > 0.1:
+        logger.warning(
+            "The networks hardly predict held-out cells, so their edges deserve little trust: more cells, cell types or depth, or "
+            "fewer neighbours a metacell, may help."
+        )
+    return quality
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from linger._keys import (
     CIS_SIGN,
     CORRELATION,
     D0,
+    FIT_COLUMNS,
     FITTED,
     R2,
     TRANS,
@@ -22,6 +23,7 @@ from linger._keys import (
     TRANS_SIGN,
     slot,
 )
+from linger._validate import positions
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -30,46 +32,45 @@ if TYPE_CHECKING:
     from linger.tl._ensemble import Graph
 
 
-def write_graph(
-    mdata: MuData,
-    design: Design,
-    graph: Graph,
-    quality: pd.DataFrame | None,
-    record: dict[str, Any],
-    *,
-    share: float,
-    rna_key: str,
-    key_added: str,
-) -> None:
-    """Write all slots of :func:`linger.tl.fit`; everything is computed before the first is touched."""
-    place = {
-        name: mdata.var_names.get_indexer(names)
-        for name, names in design._asdict().items()
-        if isinstance(names, pd.Index)
-    }
-    n = mdata.n_vars
+class Slots(NamedTuple):
+    """All that a fit writes, by name without the key."""
+
+    varp: dict[str, sparse.csr_matrix]
+    var: pd.DataFrame
+
+
+def make_slots(
+    mdata: MuData, design: Design, graph: Graph, quality: pd.DataFrame | None, *, share: float, rna_key: str
+) -> Slots:
+    """Lay a fitted graph out on the joint axis; changes nothing."""
+    names = mdata.var_names
+    tfs, genes, peaks = (positions(names, part) for part in (design.tfs, design.genes, design.peaks))
+    scale = alpha_scale(graph.alpha, design.affinity)
     gamma, gamma_sign = (sparse.csr_matrix(values.T) for values in (graph.gamma, graph.gamma_sign))
     binding = strongest_pairs(graph.alpha, design.affinity, share)
-    scale = alpha_scale(binding, design.affinity)
-    slots = {
-        TRANS: on_joint_axis(gamma, place["tfs"], place["genes"], n),
-        TRANS_SIGN: on_joint_axis(gamma_sign, place["tfs"], place["genes"], n),
-        TRANS_PATH: on_joint_axis(_path(design, graph, binding, scale), place["tfs"], place["genes"], n),
-        CIS: on_joint_axis(graph.beta.T, place["peaks"], place["genes"], n),
-        CIS_SIGN: on_joint_axis(graph.beta_sign.T, place["peaks"], place["genes"], n),
-        BINDING: on_joint_axis(binding.T, place["tfs"], place["peaks"], n),
+    parts = {
+        TRANS: (gamma, tfs, genes),
+        TRANS_SIGN: (gamma_sign, tfs, genes),
+        TRANS_PATH: (paths(design, graph, scale), tfs, genes),
+        CIS: (graph.beta.T, peaks, genes),
+        CIS_SIGN: (graph.beta_sign.T, peaks, genes),
+        BINDING: (binding.T, tfs, peaks),
     }
     var = _gene_columns(mdata.mod[rna_key].var_names, design.genes, quality)
     var[ALPHA_SCALE] = pd.Series(scale, index=design.tfs).reindex(var.index)
-    for name, matrix in slots.items():
+    return Slots({name: on_joint_axis(*part, len(names)) for name, part in parts.items()}, var)
+
+
+def write_slots(mdata: MuData, slots: Slots, record: dict[str, Any], *, rna_key: str, key_added: str) -> None:
+    """Assign everything that :func:`make_slots` computed, and the record of the run."""
+    for name, matrix in slots.varp.items():
         mdata.varp[slot(key_added, name)] = matrix
-    for column in (FITTED, ALPHA_SCALE, R2, CORRELATION):
-        if column in var:
-            mdata.mod[rna_key].var[slot(key_added, column)] = var[column]
-        else:  # quality of an earlier fit must not pass for this one's
-            mdata.mod[rna_key].var.drop(columns=slot(key_added, column), errors="ignore", inplace=True)
-    kept = dict(mdata.uns.get(key_added, {}))
-    kept.pop("store", None)
+    var = mdata.mod[rna_key].var
+    # quality of an earlier fit must not pass for this one's
+    var.drop(columns=[slot(key_added, column) for column in FIT_COLUMNS], errors="ignore", inplace=True)
+    for column in slots.var:
+        var[slot(key_added, str(column))] = slots.var[column]
+    kept = {name: value for name, value in mdata.uns.get(key_added, {}).items() if name != "store"}
     mdata.uns[key_added] = kept | {name: value for name, value in record.items() if value is not None}
 
 
@@ -94,29 +95,33 @@ def strongest_pairs(alpha: np.ndarray, affinity: sparse.csr_matrix | None, share
     return sparse.csr_matrix((alpha[rows, cols], (rows, cols)), shape=alpha.shape)
 
 
-def alpha_scale(alpha: sparse.csr_matrix, affinity: sparse.csr_matrix | None) -> np.ndarray:
-    """Return the factor on alpha away from motif hits, one a TF.
+def alpha_scale(alpha: np.ndarray, affinity: sparse.csr_matrix | None) -> np.ndarray:
+    """Return the factor on alpha (peaks x TFs) away from motif hits, one a TF.
 
     0 for TFs with motif hits; for those without, what makes their binding sum to that of the average TF with hits, alpha + B
     summed over its hits; 1 where no TF has any.
     """
-    total = np.asarray(alpha.sum(axis=0)).ravel()
+    total = alpha.sum(axis=0)
     if affinity is None or not affinity.nnz:
         return np.ones(len(total), dtype=np.float32)
     known = affinity.getnnz(axis=0) > 0
-    at_hits = affinity.sum() + alpha.multiply(affinity > 0).sum()
+    at_hits = affinity.sum() + alpha[affinity.nonzero()].sum()
     return np.divide(at_hits / known.sum(), total, out=np.zeros_like(total), where=~known & (total > 0))
 
 
-def _path(design: Design, graph: Graph, alpha: sparse.csr_matrix, scale: np.ndarray) -> sparse.csr_matrix:
+def paths(design: Design, graph: Graph, scale: np.ndarray) -> sparse.csr_matrix:
     """Return sum_j TFB_kj CRP_ij of every TF and gene (see :func:`linger.get.matrix`), T x G."""
-    binding = alpha @ sparse.diags(scale)
+    links = design.links
+    decay = sparse.csr_matrix((np.exp(-links.data / D0), links.indices, links.indptr), links.shape)
+    cis = graph.beta.multiply(decay).tocsr()
+    path = np.zeros((links.shape[0], len(scale)), dtype=np.float32)
+    everywhere = np.flatnonzero(scale)
+    path[:, everywhere] = cis @ (graph.alpha[:, everywhere] * scale[everywhere])
     if design.affinity is not None:
-        binding = binding + design.affinity + alpha.multiply(design.affinity > 0)
-    near = sparse.csr_matrix(
-        (np.exp(-design.links.data / D0), design.links.indices, design.links.indptr), design.links.shape
-    )
-    return sparse.csr_matrix((graph.beta.multiply(near) @ binding).T, dtype=np.float32)
+        hits = design.affinity.tocoo()
+        at_hits = sparse.csr_matrix((hits.data + graph.alpha[hits.row, hits.col], (hits.row, hits.col)), hits.shape)
+        path += (cis @ at_hits).toarray()
+    return sparse.csr_matrix(path.T)
 
 
 def _gene_columns(names: pd.Index, genes: pd.Index, quality: pd.DataFrame | None) -> pd.DataFrame:

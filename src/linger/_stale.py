@@ -1,0 +1,24 @@
+"""Results that no longer belong to their inputs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from linger._keys import FIT_COLUMNS, FIT_SLOTS, slot
+from linger._logging import logger
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+
+def drop_fit(mdata: MuData, key: str, *, because: str) -> None:
+    """Remove the networks fitted under `key`, which rest on links or motifs that are about to change."""
+    found = [slot(key, name) for name in FIT_SLOTS if slot(key, name) in mdata.varp]
+    if not found:
+        return
+    logger.warning("The networks fitted as %r are removed, %s. Fit again.", key, because)
+    for name in found:
+        del mdata.varp[name]
+    for adata in mdata.mod.values():
+        adata.var.drop(columns=[slot(key, name) for name in FIT_COLUMNS], errors="ignore", inplace=True)
+    mdata.uns[key] = {name: value for name, value in mdata.uns.get(key, {}).items() if name not in ("fit", "store")}
