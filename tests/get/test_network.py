@@ -44,7 +44,8 @@ def test_matrix_is_the_equation_on_the_slots(fitted, kind, without_motif):
     )
     assert expected.drop(index=found.sources).to_numpy().sum() == 0
     assert expected.drop(columns=found.targets).to_numpy().sum() == 0
-    part = lg.get.matrix(fitted, kind=kind, sources=found.sources[:3], targets=found.targets[5:9])
+    chosen = {"peaks" if kind == "cis" else "tfs": found.sources[:3], "targets": found.targets[5:9]}
+    part = lg.get.matrix(fitted, kind=kind, **chosen)
     np.testing.assert_array_equal(part.matrix.toarray(), found.matrix[:3, 5:9].toarray())
 
 
@@ -91,14 +92,18 @@ def test_no_gene_regulates_itself(fitted):
 def test_selection_and_top(fitted):
     whole = lg.get.network(fitted, kind="trans")
     source, target = whole.loc[3, ["source", "target"]]
-    one = lg.get.network(fitted, kind="trans", sources=source, targets=[target])
+    one = lg.get.network(fitted, kind="trans", tfs=source, targets=[target])
     assert one["weight"].tolist() == [whole.loc[3, "weight"]]
     pd.testing.assert_frame_equal(lg.get.network(fitted, kind="trans", top=7), whole.head(7))
 
 
 def test_errors(fitted):
     with pytest.raises(KeyError, match="unknown"):
-        lg.get.network(fitted, sources=["nobody"])
+        lg.get.network(fitted, tfs=["nobody"])
+    with pytest.raises(ValueError, match="tfs= names no sources of 'cis'"):
+        lg.get.network(fitted, kind="cis", tfs=["TF1"])
+    with pytest.raises(ValueError, match="peaks= names no sources of 'trans'"):
+        lg.get.network(fitted, kind="trans", peaks=["chr1:1-2"])
     with pytest.raises(ValueError, match="kind must be one of"):
         lg.get.network(fitted, kind="sideways")
     with pytest.raises(KeyError, match=r"Call lg\.tl\.fit"):

@@ -47,7 +47,8 @@ def matrix(
     mdata: MuData,
     *,
     kind: Kind = "trans",
-    sources: str | Iterable[str] | None = None,
+    tfs: str | Iterable[str] | None = None,
+    peaks: str | Iterable[str] | None = None,
     targets: str | Iterable[str] | None = None,
     key: str = DEFAULT_KEY,
     rna_key: str = "rna",
@@ -74,8 +75,12 @@ def matrix(
     %(mdata)s
     kind
         ``"trans"`` (TF -> gene), ``"cis"`` (peak -> gene) or ``"binding"`` (TF -> peak).
-    sources, targets
-        Names to keep, in this order; None keeps all (TFs, fitted genes, peaks) in the order of the MuData.
+    tfs
+        TFs to keep as sources of trans and binding, in this order; None keeps all in the order of the MuData.
+    peaks
+        Peaks to keep as sources of cis, likewise.
+    targets
+        Genes (trans, cis) or peaks (binding) to keep as targets, likewise.
     %(key)s
     %(keys)s
 
@@ -88,7 +93,7 @@ def matrix(
     KeyError
         If nothing was fitted under `key`, or a name is unknown.
     ValueError
-        If `kind` is none of the three.
+        If `kind` is none of the three, or has no sources of the sort given.
 
     Examples
     --------
@@ -101,27 +106,28 @@ def matrix(
     True
     """
     fitted_slot(mdata, kind, key)  # raises before any work
-    names = names_of(mdata, kind, key=key, rna_key=rna_key, atac_key=atac_key)
-    rows = (
-        names[0]
-        if sources is None
-        else known_names(sources, names[0], f"sources of {kind!r} (genes count only if marked as TFs)")
-    )
-    cols = names[1] if targets is None else known_names(targets, names[1], f"targets of {kind!r}")
+    sources = _sources(kind, tfs, peaks)
+    rows, cols = names_of(mdata, kind, key=key, rna_key=rna_key, atac_key=atac_key)
+    if sources is not None:
+        rows = known_names(sources, rows, "peaks" if kind == CIS else "TFs (genes count only if marked as TFs)")
+    if targets is not None:
+        cols = known_names(targets, cols, f"targets of {kind!r}")
     part = _Part(mdata, key, np.ix_(positions(mdata.var_names, rows), positions(mdata.var_names, cols)))
-    if kind == TRANS:
-        strength = part.slot(TRANS).multiply(part.slot(TRANS_PATH))
-    elif kind == CIS:
-        decay = part.slot(DISTANCE)
-        decay.data = np.exp(-decay.data / D0)
-        strength = part.slot(CIS).multiply(decay)
+    if kind == BINDING:
+        strength = part.binding(modality(mdata, rna_key).var.loc[rows, slot(key, ALPHA_SCALE)])
     else:
-        scale = modality(mdata, rna_key).var.loc[rows, slot(key, ALPHA_SCALE)].to_numpy(np.float32)
-        strength = sparse.diags(scale) @ part.slot(BINDING)
-        if slot(key, MOTIF) in mdata.varp:
-            motif = part.slot(MOTIF)
-            strength = strength + motif + part.slot(BINDING).multiply(motif > 0)
+        strength = part.cis() if kind == CIS else part.slot(TRANS).multiply(part.slot(TRANS_PATH))
     return NamedMatrix(sparse.csr_matrix(strength), rows, cols)
+
+
+def _sources(
+    kind: Kind, tfs: str | Iterable[str] | None, peaks: str | Iterable[str] | None
+) -> str | Iterable[str] | None:
+    given, other, name = (peaks, tfs, "tfs") if kind == CIS else (tfs, peaks, "peaks")
+    if other is not None:
+        msg = f"{name}= names no sources of {kind!r}, which are {'peaks' if kind == CIS else 'TFs'}."
+        raise ValueError(msg)
+    return given
 
 
 class _Part(NamedTuple):
@@ -133,6 +139,19 @@ class _Part(NamedTuple):
 
     def slot(self, name: str) -> sparse.csr_matrix:
         return fitted_slot(self.mdata, name, self.key, kinds=[name])[self.at]
+
+    def cis(self) -> sparse.csr_matrix:
+        decay = self.slot(DISTANCE)
+        decay.data = np.exp(-decay.data / D0)
+        return self.slot(CIS).multiply(decay)
+
+    def binding(self, alpha_scale: pd.Series) -> sparse.csr_matrix:
+        alpha = self.slot(BINDING)
+        strength = sparse.diags(alpha_scale.to_numpy(np.float32)) @ alpha
+        if slot(self.key, MOTIF) not in self.mdata.varp:
+            return strength
+        motif = self.slot(MOTIF)
+        return strength + motif + alpha.multiply(motif > 0)
 
 
 def names_of(mdata: MuData, kind: Kind, *, key: str, rna_key: str, atac_key: str) -> tuple[pd.Index, pd.Index]:

@@ -27,7 +27,8 @@ def network(
     mdata: MuData,
     *,
     kind: Kind = "trans",
-    sources: str | Iterable[str] | None = None,
+    tfs: str | Iterable[str] | None = None,
+    peaks: str | Iterable[str] | None = None,
     targets: str | Iterable[str] | None = None,
     top: int | None = None,
     key: str = DEFAULT_KEY,
@@ -41,8 +42,8 @@ def network(
     %(mdata)s
     kind
         ``"trans"`` (TF -> gene), ``"cis"`` (peak -> gene) or ``"binding"`` (TF -> peak); :func:`linger.get.matrix` has their equations.
-    sources, targets
-        Names to keep; None keeps all.
+    tfs, peaks, targets
+        Names to keep: TFs as sources of trans and binding, peaks as sources of cis, and targets; None keeps all.
     top
         Keep that many of the strongest edges.
     %(key)s
@@ -59,7 +60,7 @@ def network(
     KeyError
         If nothing was fitted under `key`, or a name is unknown.
     ValueError
-        If `kind` is none of the three.
+        If `kind` is none of the three, or has no sources of the sort given.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def network(
     >>> len(lg.get.network(mdata, kind="cis", top=10))
     10
     """
-    found = matrix(mdata, kind=kind, sources=sources, targets=targets, key=key, rna_key=rna_key, atac_key=atac_key)
+    found = matrix(mdata, kind=kind, tfs=tfs, peaks=peaks, targets=targets, key=key, rna_key=rna_key, atac_key=atac_key)
     edges = found.matrix.tocoo()
     frame = pd.DataFrame(
         {

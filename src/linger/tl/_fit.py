@@ -117,13 +117,7 @@ def fit(
     valid_key(key_added)
     config = FitConfig() if config is None else config
     trainer = Trainer(config, _device(device), rng)
-    design = make_design(
-        mdata,
-        genes=genes,
-        rna_key=rna_key,
-        atac_key=atac_key,
-        key_added=key_added,
-    )
+    design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key_added)
     if metacells is not None and (groupby is not None or layer is not None):
         msg = "groupby and layer say how metacells are made, and metacells were given. Leave them out."
         raise ValueError(msg)
