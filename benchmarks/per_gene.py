@@ -140,11 +140,12 @@ def in_fresh_process(function, *arguments):
 
 def products(with_manifold):
     """Return every matrix product of a block, with the number of calls a gene (a block's shared by its genes)."""
+    F = T + P
     shapes = {
         "w_tf": (BLOCK * H, T), "x_tf": (T, M), "d1": (BLOCK * H, M), "w_re": (BLOCK, H, P + 1), "z1": (BLOCK, H, M),
         "x_re": (BLOCK, P + 1, M), "w2": (BLOCK, H2, H), "z2": (BLOCK, H2, M), "tf": (BLOCK, H, T),
-        "bn": (BLOCK, T, P + 1), "u": (M, K), "b_tf": (T, K), "u1": (1, M, K), "b_re": (1, K, P), "mean": (1, M, H),
-        "v_tf": (1, H, T), "v_re": (1, H, P), "w2t": (1, H, H2), "pairs": (1, H2, M * K), "w1": (H, T),
+        "bn": (BLOCK, T, P + 1), "u": (M, K * H), "paired": (F, K * H), "x": (F, M), "b": (F, K), "mean": (M, H),
+        "w2t": (H, H2), "pairs": (M * K, H2), "w1": (F, H),
     }  # fmt: skip
     t = {name: torch.randn(shape) for name, shape in shapes.items()}
     bmm, out = torch.bmm, t["z1"].clone()
@@ -157,13 +158,11 @@ def products(with_manifold):
         ("second layer, forward", epoch, BLOCK * H * H2 * M, lambda: bmm(t["w2"], t["z1"])),
         ("second layer, back", epoch, BLOCK * H * H2 * M, lambda: bmm(t["w2"].transpose(1, 2), t["z2"])),
         ("second layer, gradient", epoch, BLOCK * H * H2 * M, lambda: bmm(t["z2"], t["z1"].transpose(1, 2))),
-        ("Shapley, TF samples", 1, H * T * M, lambda: nn.matmul_t(t["w1"], t["x_tf"].T)),
-        ("Shapley, TF background", 1, H * T * K, lambda: nn.matmul_t(t["w1"], t["b_tf"].T)),
-        ("Shapley, second layer", 1, H * H2 * M * K, lambda: bmm(t["w2t"], t["pairs"])),
-        ("Shapley, TF expected", H, M * K * T, lambda: nn.matmul_t(t["u"], t["b_tf"])),
-        ("Shapley, RE expected", H, M * K * P, lambda: bmm(t["u1"], t["b_re"])),
-        ("Shapley, TF values", 1, H * M * T, lambda: bmm(t["mean"], t["v_tf"])),
-        ("Shapley, RE values", 1, H * M * P, lambda: bmm(t["mean"], t["v_re"])),
+        ("Shapley, samples", 1, H * F * M, lambda: nn.matmul_t(t["w1"].T, t["x"].T)),
+        ("Shapley, background", 1, H * F * K, lambda: nn.matmul_t(t["w1"].T, t["b"].T)),
+        ("Shapley, second layer", 1, H * H2 * M * K, lambda: nn.matmul_t(t["pairs"], t["w2t"])),
+        ("Shapley, expected", 1, H * M * K * F, lambda: nn.matmul_t(t["u"], t["paired"])),
+        ("Shapley, values", 1, H * M * F, lambda: nn.matmul_t(t["mean"], t["w1"])),
         ("weight correlation", 1 / BLOCK, BLOCK * H * P * T, lambda: bmm(t["w_re"][:, :, 1:].transpose(1, 2), t["tf"])),
     ]
     if with_manifold:

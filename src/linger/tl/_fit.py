@@ -171,9 +171,7 @@ def _report(design: Design, samples: Samples) -> None:
         len(design.peaks),
         design.links.nnz / len(design.genes),
         len(samples.names),
-        "with the motif manifold term"
-        if design.affinity is not None
-        else "without motifs, so without the manifold term",
+        "without motifs, so without the manifold term" if design.affinity is None else "with motifs",
     )
 
 
