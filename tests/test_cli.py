@@ -33,18 +33,15 @@ def toy_file(tmp_path):
     return tmp_path / "in.h5mu"
 
 
+def run_arguments(toy_file):
+    folder = toy_file.parent
+    files = {"-o": "out.h5mu", "--genome": "genes.bed", "--tfs": "tfs.txt"}
+    return ["run", toy_file, *(part for option, name in files.items() for part in (option, folder / name))]
+
+
 def test_run(toy_file, capsys):
     folder = toy_file.parent
-    arguments = [
-        "run",
-        toy_file,
-        "-o",
-        folder / "out.h5mu",
-        "--genome",
-        folder / "genes.bed",
-        "--tfs",
-        folder / "tfs.txt",
-    ]
+    arguments = run_arguments(toy_file)
     arguments += ["--groupby", "cell_type", "--n-folds", 0, "--store", folder / "networks"]
     assert main([str(argument) for argument in arguments]) == 0
     assert "trans: " in capsys.readouterr().out
@@ -63,17 +60,7 @@ def test_run(toy_file, capsys):
 )
 def test_errors_are_one_line_and_nothing_is_written(toy_file, capsys, change, text):
     folder = toy_file.parent
-    arguments = [
-        "run",
-        toy_file,
-        "-o",
-        folder / "out.h5mu",
-        "--genome",
-        folder / "genes.bed",
-        "--tfs",
-        folder / "tfs.txt",
-        *change,
-    ]
+    arguments = [*run_arguments(toy_file), *change]
     assert main([str(argument) for argument in arguments]) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("linger: error: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from scipy import sparse
 
 from linger import _keys, _validate
 from linger._docs import docs
+from linger._joint_axis import on_joint_axis
 from linger._logging import logger
 from linger._stale import drop_fit
 from linger.pp._affinity import affinity as scaled_affinity
@@ -149,7 +150,7 @@ def scan_motifs(
     mdata = mdata.copy() if copy else mdata
     rows = joint[rna_key][rna.var_names.get_indexer(factors)]
     drop_fit(mdata, key_added, because="since they rest on earlier motifs or none")
-    mdata.varp[_keys.slot(key_added, _keys.MOTIF)] = _on_joint_axis(B, rows, joint[atac_key], mdata.n_vars)
+    mdata.varp[_keys.slot(key_added, _keys.MOTIF)] = on_joint_axis(B, rows, joint[atac_key], mdata.n_vars)
     mdata.mod[atac_key].varm[_keys.slot(key_added, _keys.MOTIF_HITS)] = hits
     mdata.uns[key_added] = dict(mdata.uns.get(key_added, {})) | {
         "motif_names": np.array(names, dtype=object),
@@ -245,14 +246,6 @@ def _scan_reachable(
     hits = sparse.csr_matrix((found.data, reachable[found.indices], found.indptr), shape=(len(sequences), len(scored)))
     hits.sort_indices()
     return hits
-
-
-def _on_joint_axis(B: sparse.csr_matrix, rows: np.ndarray, columns: np.ndarray, n: int) -> sparse.csr_matrix:
-    """Return factors x peaks as a square matrix over the joint axis."""
-    entries: Any = B.tocoo()
-    square = sparse.csr_matrix((entries.data, (rows[entries.row], columns[entries.col])), shape=(n, n))
-    square.sort_indices()
-    return square
 
 
 def _log_summary(n_motifs: int, scored: Sequence[ScoredMotif | None], factors: pd.Index, B: sparse.csr_matrix) -> None:

@@ -158,10 +158,7 @@ def iterate_blocks(
 ) -> Iterator[Block]:
     """Yield the genes in blocks, with all tensors on `device`."""
     tf = torch.from_numpy(samples.tf.values).to(device)
-    # the row of zeros at the end is what padding points at
-    re = torch.from_numpy(np.vstack([samples.re.values, np.zeros((1, len(samples.names)), dtype=np.float32)])).to(
-        device
-    )
+    re = with_zero_row(samples.re.values).to(device)
     targets = torch.from_numpy(samples.target.values)
     affinity = _with_empty_row(design.affinity) if manifold and design.affinity is not None else None
     for start in range(0, len(design.genes), block_size):
@@ -180,14 +177,24 @@ def _padded_columns(links: sparse.csr_matrix, rows: np.ndarray) -> tuple[np.ndar
 
 
 def _block_inputs(tf: torch.Tensor, re: torch.Tensor, columns: np.ndarray, own_tf: np.ndarray) -> nn.Inputs:
-    ones = torch.ones(len(columns), 1, re.shape[1], device=re.device)
     own_gene = np.flatnonzero(own_tf >= 0)
     return nn.Inputs(
         tf,
-        torch.cat([ones, re[torch.from_numpy(columns).to(re.device)]], dim=1),
+        re_inputs(re, columns),
         torch.from_numpy(own_gene).to(re.device),
         torch.from_numpy(own_tf[own_gene]).to(re.device),
     )
+
+
+def with_zero_row(values: np.ndarray) -> torch.Tensor:
+    """Append the row of zeros that padding points at."""
+    return torch.from_numpy(np.vstack([values, np.zeros((1, values.shape[1]), dtype=np.float32)]))
+
+
+def re_inputs(re: torch.Tensor, columns: np.ndarray) -> torch.Tensor:
+    """Return the REs of every gene below a row of ones for the bias, G x (1 + P) x M."""
+    ones = torch.ones(len(columns), 1, re.shape[1], device=re.device)
+    return torch.cat([ones, re[torch.from_numpy(columns).to(re.device)]], dim=1)
 
 
 def _with_empty_row(matrix: sparse.csr_matrix) -> sparse.csr_matrix:

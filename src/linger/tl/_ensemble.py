@@ -10,7 +10,7 @@ from scipy import sparse
 from tqdm.auto import tqdm
 
 from linger import nn
-from linger.tl._design import Block, Design, Samples, Standardized, iterate_blocks
+from linger.tl._design import Block, Design, Samples, iterate_blocks, re_inputs, with_zero_row
 
 if TYPE_CHECKING:
     from linger._config import FitConfig
@@ -39,7 +39,7 @@ class Trainer(NamedTuple):
     device: torch.device
     seed: int
 
-    def train(self, block: Block, design: Design, keys: Keys) -> nn.Trained:
+    def train(self, block: Block, keys: Keys) -> nn.Trained:
         """Train one block from its starting weights."""
         config = self.config
         res = np.concatenate([keys.peaks, np.zeros(1, dtype=np.uint64)])[block.columns]
@@ -105,7 +105,7 @@ def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: Sto
     losses, keys = [], Keys.of(design)
     background = background_columns(len(samples.names), trainer)
     for block in trainer.blocks(design, samples, "networks"):
-        trained = trainer.train(block, design, keys)
+        trained = trainer.train(block, keys)
         shapley = nn.shapley(
             trained.weights, block.inputs, _at(block.inputs, background), activation=trainer.config.activation
         )
@@ -163,18 +163,11 @@ def predict_held_out(
     Predicted expression in standard deviations of the training metacells, G x M.
     """
     keys = Keys.of(design)
-    other = Samples(train.names[:0], _moments(train.tf, test[0]), _moments(train.re, test[1]), train.target)
-    tf = torch.from_numpy(other.tf.values).to(trainer.device)
-    re = torch.from_numpy(np.vstack([other.re.values, np.zeros((1, tf.shape[1]), np.float32)])).to(trainer.device)
+    tf = torch.from_numpy(train.tf.apply(test[0])).to(trainer.device)
+    re = with_zero_row(train.re.apply(test[1])).to(trainer.device)
     predicted = np.zeros((len(design.genes), tf.shape[1]), dtype=np.float32)
     for block in trainer.blocks(design, train, description):
-        trained = trainer.train(block, design, keys)
-        ones = torch.ones(len(block.rows), 1, tf.shape[1], device=tf.device)
-        columns = torch.from_numpy(block.columns).to(tf.device)
-        inputs = block.inputs._replace(tf=tf, re=torch.cat([ones, re[columns]], dim=1))
+        trained = trainer.train(block, keys)
+        inputs = block.inputs._replace(tf=tf, re=re_inputs(re, block.columns))
         predicted[block.rows] = nn.predict(trained.weights, inputs, trainer.config.activation).cpu().numpy()
     return predicted
-
-
-def _moments(trained: Standardized, raw: np.ndarray) -> Standardized:
-    return trained._replace(values=trained.apply(raw))

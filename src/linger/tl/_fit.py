@@ -125,7 +125,7 @@ def fit(
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
     design, samples = _drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     _report(design, samples)
-    with _writing(store, design, samples, trainer) as writer:
+    with _writing(store) as writer:
         graph = train_all(design, samples, trainer, writer=writer)
         quality = _quality(mdata, design, trainer, metacells)
         target = mdata.copy() if copy else mdata
@@ -198,9 +198,7 @@ def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData)
 
 
 @contextmanager
-def _writing(
-    store: str | Path | None, design: Design, samples: Samples, trainer: Trainer
-) -> Iterator[StoreWriter | None]:
+def _writing(store: str | Path | None) -> Iterator[StoreWriter | None]:
     """Open the store, and leave nothing behind if the fit fails."""
     writer = None if store is None else StoreWriter(store)
     try:

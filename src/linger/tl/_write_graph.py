@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from linger._joint_axis import on_joint_axis
 from linger._keys import (
     ALPHA_SCALE,
     BINDING,
@@ -72,15 +73,6 @@ def write_slots(mdata: MuData, slots: Slots, record: dict[str, Any], *, rna_key:
         var[slot(key_added, str(column))] = slots.var[column]
     kept = {name: value for name, value in mdata.uns.get(key_added, {}).items() if name != "store"}
     mdata.uns[key_added] = kept | {name: value for name, value in record.items() if value is not None}
-
-
-def on_joint_axis(matrix: sparse.spmatrix, rows: np.ndarray, cols: np.ndarray, n: int) -> sparse.csr_matrix:
-    """Place a matrix on the n x n joint axis at the given rows and columns, zeros left out."""
-    coo = sparse.coo_matrix(matrix)
-    nonzero = coo.data != 0
-    placed = sparse.csr_matrix((coo.data[nonzero], (rows[coo.row[nonzero]], cols[coo.col[nonzero]])), shape=(n, n))
-    placed.sort_indices()
-    return placed
 
 
 def strongest_pairs(alpha: np.ndarray, affinity: sparse.csr_matrix | None, share: float) -> sparse.csr_matrix:
