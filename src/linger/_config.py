@@ -18,13 +18,20 @@ class FitConfig:
         Their non-linearity. Sigmoid and tanh predict expression no better, but may infer a better network (Yuan & Duren 2024,
         Extended Data Fig. 2a).
     epochs, learning_rate
-        Full-batch steps of Adam and their first size.
+        Full-batch steps of Adam and their first size. With 0 epochs and a prior, the networks are those of the prior alone.
     decay
         Let the step size fall linearly to 0, which quietens the weights of unused inputs; the authors keep it constant.
     l1
         Weight of the l1 norm of all weights.
     manifold
         Weight of the motif manifold term; used where the MuData has motif affinities.
+    ewc
+        Weight of elastic weight consolidation, which holds the networks to a prior; used where there is one. ``inf`` freezes every
+        first-layer weight that the prior knows.
+    min_overlap
+        Share of the shorter of two peaks, of the data and of a prior, that must overlap for them to be the same.
+    authors
+        Write the penalties as LingerGRN 1.117 does, and start from random weights also where there is a prior (:meth:`lingergrn`).
     n_background
         Metacells that stand for "input unknown" in the Shapley values.
     n_folds
@@ -47,6 +54,9 @@ class FitConfig:
     decay: bool = True
     l1: float = 0.02
     manifold: float = 0.01
+    ewc: float = 1.0
+    min_overlap: float = 0.5
+    authors: bool = False
     n_background: int = 50
     n_folds: int = 5
     binding_share: float = 0.125
@@ -57,10 +67,12 @@ class FitConfig:
         checks = {
             "hidden": len(self.hidden) == 2 and min(self.hidden) >= 1,
             "activation": self.activation in ("relu", "sigmoid", "tanh"),
-            "epochs": self.epochs >= 1,
+            "epochs": self.epochs >= 0,
             "learning_rate": self.learning_rate > 0,
             "l1": self.l1 >= 0,
             "manifold": self.manifold >= 0,
+            "ewc": self.ewc >= 0,
+            "min_overlap": 0 <= self.min_overlap <= 1,
             "n_background": self.n_background >= 1,
             "n_folds": self.n_folds == 0 or self.n_folds >= 2,
             "binding_share": 0 <= self.binding_share <= 1,
@@ -69,11 +81,34 @@ class FitConfig:
         wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not ok]
         if wrong:
             msg = (
-                f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are at least 1, n_folds is 0 or "
-                "at least 2, learning_rate is above 0, l1 and manifold are not negative, binding_share lies in [0, 1], and "
+                f"FitConfig cannot use {', '.join(wrong)}. Units, n_background and block_size are at least 1, epochs at least 0, n_folds is 0 "
+                "or at least 2, learning_rate is above 0, l1, manifold and ewc are not negative, min_overlap and binding_share lie in [0, 1], and "
                 "activation is 'relu', 'sigmoid' or 'tanh'."
             )
             raise ValueError(msg)
+
+    @classmethod
+    def lingergrn(cls, **changes: Any) -> FitConfig:
+        """Return the choices of LingerGRN 1.117, for comparison.
+
+        l1 (of largest column sums, and as weight decay) 0.01, manifold 1, EWC (``-sum F W1 W1_prior``, F not scaled) 0.1, 100 epochs at a
+        constant 0.01, random start. Its own term uses the first hidden unit's prior weights for all units (by an index into a
+        tensor that was a list before); here every unit has its own.
+
+        Parameters
+        ----------
+        changes
+            Other settings.
+        """
+        theirs: dict[str, Any] = {
+            "epochs": 100,
+            "learning_rate": 0.01,
+            "decay": False,
+            "l1": 0.01,
+            "manifold": 1.0,
+            "ewc": 0.1,
+        }
+        return cls(**{**theirs, "authors": True, **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values that h5mu and JSON can hold."""

@@ -35,10 +35,12 @@ TRANS_SIGN: Final = "trans_sign"
 R2: Final = "r2"  # rna.var
 CORRELATION: Final = "correlation"  # rna.var
 FITTED: Final = "fitted"  # rna.var
+PRIOR: Final = "prior"  # rna.var: whether the gene started from a prior
+GENOME: Final = "genome"  # uns
 
 # what a fit writes
 FIT_SLOTS: Final = (TRANS, TRANS_SIGN, TRANS_PATH, CIS, CIS_SIGN, BINDING)
-FIT_COLUMNS: Final = (FITTED, ALPHA_SCALE, R2, CORRELATION)
+FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION)
 
 COUNTS_LAYER: Final = "counts"
 

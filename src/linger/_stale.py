@@ -21,4 +21,6 @@ def drop_fit(mdata: MuData, key: str, *, because: str) -> None:
         del mdata.varp[name]
     for adata in mdata.mod.values():
         adata.var.drop(columns=[slot(key, name) for name in FIT_COLUMNS], errors="ignore", inplace=True)
-    mdata.uns[key] = {name: value for name, value in mdata.uns.get(key, {}).items() if name not in ("fit", "store")}
+    mdata.uns[key] = {
+        name: value for name, value in mdata.uns.get(key, {}).items() if name not in ("fit", "store", "prior")
+    }

@@ -226,12 +226,7 @@ def get_counts(adata: AnnData, *, layer: str | None = None, name: str = "rna") -
     """
     X, where = _counts_source(adata, layer, name)
     values = _stored_values(X)
-    if not np.isfinite(values).all():
-        msg = f"{where} holds NaN or infinite values; counts must be finite. Remove or impute them first."
-        raise ValueError(msg)
-    if values.size and values.min() < 0:
-        msg = f"{where} holds negative values (minimum {values.min():.3g}), so it is not counts. Name the layer with raw counts: layer=."
-        raise ValueError(msg)
+    _check_nonnegative(values, where, "counts")
     if not np.array_equal(values, np.rint(values)):
         base = log_base(values)
         found = "values that are not whole numbers" if base is None else f"exactly log(count + 1) in base {base:.4g}"
@@ -243,6 +238,39 @@ def get_counts(adata: AnnData, *, layer: str | None = None, name: str = "rna") -
         msg = f"{where} holds {found}; counts are needed. {fix}"
         raise ValueError(msg)
     return sparse.csr_matrix(X, dtype=np.float32)
+
+
+def get_abundance(adata: AnnData, *, layer: str | None = None, name: str = "rna") -> sparse.csr_matrix:
+    """Return non-negative values, counts or not (TPM, openness), as CSR float32; found as :func:`get_counts` finds counts.
+
+    Parameters
+    ----------
+    adata
+        One modality.
+    layer
+        Layer to read; None takes ``layers["counts"]``, else ``X``.
+    name
+        How to call the modality in an error.
+
+    Raises
+    ------
+    KeyError
+        If `layer` does not exist.
+    ValueError
+        If values are missing or negative.
+    """
+    X, where = _counts_source(adata, layer, name)
+    _check_nonnegative(_stored_values(X), where, "counts or abundances")
+    return sparse.csr_matrix(X, dtype=np.float32)
+
+
+def _check_nonnegative(values: np.ndarray, where: str, what: str) -> None:
+    if not np.isfinite(values).all():
+        msg = f"{where} holds NaN or infinite values; {what} must be finite. Remove or impute them first."
+        raise ValueError(msg)
+    if values.size and values.min() < 0:
+        msg = f"{where} holds negative values (minimum {values.min():.3g}), so it is not {what}. Name the layer with raw counts: layer=."
+        raise ValueError(msg)
 
 
 def _counts_source(adata: AnnData, layer: str | None, name: str) -> tuple[object, str]:

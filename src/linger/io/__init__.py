@@ -1,8 +1,9 @@
-"""Files: the store of trained networks."""
+"""Files: the store of trained networks, priors."""
 
 from linger.io._attach import attach
+from linger.io._prior import Prior, read_prior
 from linger.io._read_store import read_store
 from linger.io._store import NetworkStore
 from linger.io._write import write_h5mu
 
-__all__ = ["NetworkStore", "attach", "read_store", "write_h5mu"]
+__all__ = ["NetworkStore", "Prior", "attach", "read_prior", "read_store", "write_h5mu"]

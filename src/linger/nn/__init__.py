@@ -2,20 +2,25 @@
 
 from linger.nn._correlation import weight_correlation
 from linger.nn._ensemble import Activation, Inputs, Layers, Weights, forward, predict
+from linger.nn._fisher import Fisher, fisher_information, n_weights, normalized
 from linger.nn._init import hashed_uniform, initial_weights, name_hash
-from linger.nn._losses import MotifGraph, l1_penalty, manifold_penalty, motif_graph
+from linger.nn._losses import Anchor, MotifGraph, ewc_penalty, l1_penalty, manifold_penalty, motif_graph
 from linger.nn._matmul import matmul_t
 from linger.nn._shapley import Shapley, shapley, shapley_values
 from linger.nn._train import Trained, train
 
 __all__ = [
     "Activation",
+    "Anchor",
+    "Fisher",
     "Inputs",
     "Layers",
     "MotifGraph",
     "Shapley",
     "Trained",
     "Weights",
+    "ewc_penalty",
+    "fisher_information",
     "forward",
     "hashed_uniform",
     "initial_weights",
@@ -23,7 +28,9 @@ __all__ = [
     "manifold_penalty",
     "matmul_t",
     "motif_graph",
+    "n_weights",
     "name_hash",
+    "normalized",
     "predict",
     "shapley",
     "shapley_values",

@@ -112,3 +112,11 @@ def predict(weights: Weights, inputs: Inputs, activation: Activation = "relu") -
     Predictions, G x M.
     """
     return forward(weights, inputs, activation).y[:, 0]
+
+
+def n_varying(inputs: Inputs) -> Tensor:
+    """Return the number of inputs of every gene that vary over the samples, own TF left out (length G, at least 1)."""
+    tf_used = inputs.tf.any(dim=1)
+    number = tf_used.sum() + inputs.re[:, 1:].any(dim=2).sum(dim=1)
+    number[inputs.own_gene] -= tf_used[inputs.own_tf].to(number.dtype)
+    return number.clamp(min=1)

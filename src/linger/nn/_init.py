@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import torch
 
-from linger.nn._ensemble import Inputs, Weights
+from linger.nn._ensemble import Inputs, Weights, n_varying
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
@@ -98,9 +98,7 @@ def initial_weights(
 
     tf_used = inputs.tf.any(dim=1)
     re_used = inputs.re.any(dim=2)
-    fan_in = tf_used.sum() + re_used.sum(dim=1) - 1
-    fan_in[inputs.own_gene] -= tf_used[inputs.own_tf].to(fan_in.dtype)
-    bound = fan_in.clamp(min=1).to(dtype).rsqrt()[:, None, None]
+    bound = n_varying(inputs).to(dtype).rsqrt()[:, None, None]
     tf = tensor(hashed_uniform(seeded, tfs, h1)).mul_(bound).mul_(tf_used)
     tf[inputs.own_gene, :, inputs.own_tf] = 0
     res = np.where(re_used.cpu().numpy(), res, np.uint64(0))

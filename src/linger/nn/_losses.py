@@ -21,6 +21,19 @@ class MotifGraph(NamedTuple):
     """1 where an RE has an edge, G x 1 x (1 + P)."""
 
 
+class Anchor(NamedTuple):
+    """Where elastic weight consolidation holds the first layer of every gene, and how firmly."""
+
+    tf: Tensor
+    """Weights of the prior, TFs: G x H x T."""
+    re: Tensor
+    """Bias and REs: G x H x (1 + P)."""
+    tf_pull: Tensor
+    """Fisher information over the number of weights of the gene's first layer, G x H x T; 0 where the prior knows nothing."""
+    re_pull: Tensor
+    """The same for bias (always 0) and REs, G x H x (1 + P)."""
+
+
 def motif_graph(affinity: Tensor, inputs: Inputs) -> MotifGraph:
     """Normalise the motif affinities of a block within each gene's own graph.
 
@@ -92,3 +105,31 @@ def add_l1_gradient(gradient: Weights, weights: Weights, weight: float) -> None:
     gradient.re[:, :, 1:].add_(weights.re[:, :, 1:].sign(), alpha=weight)
     gradient.w2.add_(weights.w2.sign(), alpha=weight)
     gradient.w3.add_(weights.w3.sign(), alpha=weight)
+
+
+def ewc_penalty(weights: Weights, anchor: Anchor) -> Tensor:
+    """Return mean F (theta - theta_b)^2 over the first layer of every gene, biases left out (length G).
+
+    Elastic weight consolidation (Kirkpatrick et al. 2017), as Yuan & Duren 2024 describe it.
+
+    Parameters
+    ----------
+    weights
+        Networks of G genes.
+    anchor
+        Weights theta_b of the prior and Fisher information F, which holds the 1 / number of weights of the mean.
+    """
+    tf = ((weights.tf - anchor.tf).square_() * anchor.tf_pull).sum((1, 2))
+    return tf + ((weights.re - anchor.re).square_() * anchor.re_pull).sum((1, 2))
+
+
+def add_ewc_gradient(gradient: Weights, weights: Weights, anchor: Anchor, weight: float) -> None:
+    """Add ``weight`` times the gradient of :func:`ewc_penalty` to `gradient`."""
+    gradient.tf.addcmul_(weights.tf - anchor.tf, anchor.tf_pull, value=2 * weight)
+    gradient.re.addcmul_(weights.re - anchor.re, anchor.re_pull, value=2 * weight)
+
+
+def freeze_anchored(gradient: Weights, anchor: Anchor) -> None:
+    """Set the gradient to 0 wherever the prior knows something: the limit of an infinite weight."""
+    gradient.tf.masked_fill_(anchor.tf_pull > 0, 0)
+    gradient.re.masked_fill_(anchor.re_pull > 0, 0)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward
-from linger.nn._losses import MotifGraph, add_l1_gradient, add_manifold_gradient, l1_penalty, manifold_penalty
+from linger.nn._losses import (
+    Anchor,
+    MotifGraph,
+    add_ewc_gradient,
+    add_l1_gradient,
+    add_manifold_gradient,
+    ewc_penalty,
+    freeze_anchored,
+    l1_penalty,
+    manifold_penalty,
+)
 from linger.nn._matmul import matmul_t
 
 
@@ -33,12 +45,16 @@ def train(
     l1: float = 0.0,
     manifold: float = 0.0,
     graph: MotifGraph | None = None,
+    ewc: float = 0.0,
+    anchor: Anchor | None = None,
+    sample_weights: Tensor | None = None,
+    authors: bool = False,
     activation: Activation = "relu",
     record_every: int = 10,
 ) -> Trained:
     """Train the networks of a block, full batch, with Adam.
 
-    loss = MSE + `l1` * sum |weights| + `manifold` * tr(W1^T Lnorm W1)  (Yuan & Duren 2024, Methods, without the bulk term).
+    loss = MSE + `l1` * sum |weights| + `manifold` * tr(W1^T Lnorm W1) + `ewc` * mean F (W1 - W1_prior)^2  (Yuan & Duren 2024, Methods).
 
     Parameters
     ----------
@@ -59,6 +75,15 @@ def train(
         Weight of the motif manifold term; needs `graph`.
     graph
         Motif graph of the block.
+    ewc
+        Weight of elastic weight consolidation; ``inf`` freezes every weight with F > 0. Nothing without `anchor`.
+    anchor
+        First layer of the prior and its Fisher information.
+    sample_weights
+        Weight of every sample in the squared error, length M; their mean should be 1.
+    authors
+        Use the penalties as LingerGRN 1.117 writes them: largest column sums for l1, ``-sum F W1 W1_prior`` for EWC, and `l1` also as
+        Adam's weight decay.
     activation
         Non-linearity of the hidden layers.
     record_every
@@ -75,24 +100,33 @@ def train(
     if manifold and graph is None:
         msg = "manifold > 0 needs the motif graph of the block."
         raise ValueError(msg)
-    penalties = _Penalties(l1, manifold, graph)
+    penalties = (_AuthorsPenalties if authors else _Penalties)(l1, manifold, graph, ewc, anchor)
     moments = [[torch.zeros_like(w) for w in weights] for _ in range(2)]
     steps = [torch.zeros((), device=w.device) for w in weights]
     loss = torch.full((len(targets), epochs), torch.nan, dtype=targets.dtype)
     for epoch in range(epochs):
         layers = forward(weights, inputs, activation)
         residual = layers.y[:, 0] - targets
+        weighted = residual if sample_weights is None else residual * sample_weights
         if epoch % record_every == 0 or epoch == epochs - 1:
-            loss[:, epoch] = (residual.square().mean(1) + penalties.value(weights)).cpu()
-        gradient = _gradient(weights, inputs, layers, residual, activation)
+            loss[:, epoch] = ((residual * weighted).mean(1) + penalties.value(weights)).cpu()
+        gradient = _gradient(weights, inputs, layers, weighted, activation)
         penalties.add_gradient(gradient, weights)
         gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0
         rate = learning_rate * (1 - epoch / epochs) if decay else learning_rate
-        _step(weights, gradient, moments, steps, rate)
+        _step(weights, gradient, moments, steps, rate, weight_decay=l1 if authors else 0.0)
     return Trained(weights, loss)
 
 
-def _step(weights: Weights, gradient: Weights, moments: list[list[Tensor]], steps: list[Tensor], rate: float) -> None:
+def _step(
+    weights: Weights,
+    gradient: Weights,
+    moments: list[list[Tensor]],
+    steps: list[Tensor],
+    rate: float,
+    *,
+    weight_decay: float,
+) -> None:
     """Take one step of Adam with torch's defaults, by its fused kernel."""
     adam(
         list(weights),
@@ -106,21 +140,27 @@ def _step(weights: Weights, gradient: Weights, moments: list[list[Tensor]], step
         beta1=0.9,
         beta2=0.999,
         lr=rate,
-        weight_decay=0.0,
+        weight_decay=weight_decay,
         eps=1e-8,
         maximize=False,
     )
 
 
 class _Penalties(NamedTuple):
+    """All terms of the loss but the squared error."""
+
     l1: float
     manifold: float
     graph: MotifGraph | None
+    ewc: float
+    anchor: Anchor | None
 
     def value(self, weights: Weights) -> Tensor:
         total = self.l1 * l1_penalty(weights)
         if self.manifold and self.graph is not None:
             total = total + self.manifold * manifold_penalty(weights, self.graph)
+        if self.anchor is not None and 0 < self.ewc < math.inf:
+            total = total + self.ewc * ewc_penalty(weights, self.anchor)
         return total
 
     def add_gradient(self, gradient: Weights, weights: Weights) -> None:
@@ -128,15 +168,38 @@ class _Penalties(NamedTuple):
             add_l1_gradient(gradient, weights, self.l1)
         if self.manifold and self.graph is not None:
             add_manifold_gradient(gradient, weights, self.graph, self.manifold)
+        if self.anchor is None or not self.ewc:
+            return
+        if self.ewc == math.inf:
+            freeze_anchored(gradient, self.anchor)
+        else:
+            add_ewc_gradient(gradient, weights, self.anchor, self.ewc)
+
+
+class _AuthorsPenalties(_Penalties):
+    """The same terms as LingerGRN 1.117 writes them."""
+
+    def value(self, weights: Weights) -> Tensor:
+        total = self.l1 * column_norm(weights)
+        if self.manifold and self.graph is not None:
+            total = total + self.manifold * manifold_penalty(weights, self.graph)
+        if self.anchor is not None:
+            total = total + self.ewc * similarity(weights, self.anchor)
+        return total
+
+    def add_gradient(self, gradient: Weights, weights: Weights) -> None:
+        add_column_norm_gradient(gradient, weights, self.l1)
+        if self.manifold and self.graph is not None:
+            add_manifold_gradient(gradient, weights, self.graph, self.manifold)
+        if self.anchor is not None:
+            add_similarity_gradient(gradient, self.anchor, self.ewc)
 
 
 def _gradient(weights: Weights, inputs: Inputs, layers: Layers, residual: Tensor, activation: Activation) -> Weights:
     """Gradient of the mean squared error with respect to all weights, by the chain rule."""
-    backward = ACTIVATIONS[activation].backward
     n_genes, n_hidden, n_tfs = weights.tf.shape
     d3 = residual[:, None, :] * (2 / residual.shape[1])
-    d2 = backward(torch.bmm(weights.w3.transpose(1, 2), d3), layers.a2)
-    d1 = backward(torch.bmm(weights.w2.transpose(1, 2), d2), layers.a1)
+    d1, d2 = pull_back(weights, layers, d3, activation)
     return Weights(
         matmul_t(d1.view(n_genes * n_hidden, -1), inputs.tf).view(n_genes, n_hidden, n_tfs),
         torch.bmm(d1, inputs.re.transpose(1, 2)),
@@ -145,3 +208,10 @@ def _gradient(weights: Weights, inputs: Inputs, layers: Layers, residual: Tensor
         torch.bmm(d3, layers.a2.transpose(1, 2)),
         d3.sum(2, keepdim=True),
     )
+
+
+def pull_back(weights: Weights, layers: Layers, d3: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:
+    """Return the gradient at both pre-activations (first, second) from that at the output, `d3`, G x 1 x M."""
+    backward = ACTIVATIONS[activation].backward
+    d2 = backward(torch.bmm(weights.w3.transpose(1, 2), d3), layers.a2)
+    return backward(torch.bmm(weights.w2.transpose(1, 2), d2), layers.a1), d2

@@ -38,6 +38,8 @@ class Design(NamedTuple):
     """Position of every gene among the TFs, -1 if it is none."""
     affinity: sparse.csr_matrix | None
     """Motif affinity, peaks x TFs; None without motifs."""
+    locations: pd.DataFrame
+    """chrom, start, end of the peaks."""
 
 
 class Standardized(NamedTuple):
@@ -104,7 +106,8 @@ def make_design(mdata: MuData, *, genes: Iterable[str] | None, rna_key: str, ata
     affinity = None
     if slot(key_added, MOTIF) in mdata.varp:
         affinity = _read_varp(mdata, slot(key_added, MOTIF), tfs, peaks, f"lg.pp.scan_motifs(mdata{option})").T.tocsr()
-    return Design(genes_index, tfs, peaks, links[order][:, linked], tfs.get_indexer(genes_index), affinity)
+    own_tf = tfs.get_indexer(genes_index)
+    return Design(genes_index, tfs, peaks, links[order][:, linked], own_tf, affinity, located.loc[peaks])
 
 
 def _read_varp(mdata: MuData, key: str, rows: pd.Index, cols: pd.Index, fix: str) -> sparse.csr_matrix:

