@@ -44,3 +44,39 @@ def fitted(_fitted):
 def toy_metacells(_fitted):
     """The metacells it was fitted on."""
     return _fitted[1].copy()
+
+
+@pytest.fixture(scope="session")
+def _bulk_and_cells():
+    import linger as lg
+
+    simulated = lg.ds.simulate(n_cells=300, n_genes=80, n_tfs=16, n_peaks=400, n_cell_types=3, n_bulk=30, rng=0)
+    for mdata in (simulated.bulk, simulated.mdata):
+        lg.pp.link_peaks(mdata)
+    metacells = lg.pp.metacells(simulated.mdata, n_metacells=60, n_neighbors=20)
+    prior = lg.tl.pretrain(simulated.bulk, config=lg.FitConfig(epochs=20))
+    return simulated, metacells, prior
+
+
+@pytest.fixture
+def bulk(_bulk_and_cells):
+    """Linked bulk samples, to change at will."""
+    return _bulk_and_cells[0].bulk.copy()
+
+
+@pytest.fixture
+def cells(_bulk_and_cells):
+    """Linked cells of the same network, to change at will."""
+    return _bulk_and_cells[0].mdata.copy()
+
+
+@pytest.fixture
+def cells_metacells(_bulk_and_cells):
+    """Metacells of those cells."""
+    return _bulk_and_cells[1].copy()
+
+
+@pytest.fixture
+def prior(_bulk_and_cells):
+    """A prior pre-trained on the bulk samples (shared: read only)."""
+    return _bulk_and_cells[2]

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from linger import nn
-from linger.nn._losses import add_l1_gradient, add_manifold_gradient
+from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
+from linger.nn._losses import add_ewc_gradient, add_l1_gradient, add_manifold_gradient
+
+from .conftest import as_modules
 
 
 def dense_laplacian(affinity):
@@ -33,24 +36,74 @@ def test_manifold_penalty_equals_dense_laplacian(random_block, dtype, tolerance)
         torch.testing.assert_close(penalty[gene], expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("penalty", "add"),
-    [(lambda w, g: nn.manifold_penalty(w, g), add_manifold_gradient), (lambda w, g: nn.l1_penalty(w), None)],
-)
-def test_gradients_equal_autograd(random_block, penalty, add):
+def random_anchor(block, seed=3):
+    """An anchor elsewhere, with Fisher information that is 0 for a third of the weights, and for biases, padding and own TFs."""
+    generator = torch.Generator().manual_seed(seed)
+    start = block.weights(seed)
+    pulls = []
+    for values in (start.tf, start.re):
+        pull = torch.rand(values.shape, generator=generator, dtype=values.dtype)
+        pulls.append(pull * (pull > 1 / 3) * (values != 0))
+    pulls[1][:, :, 0] = 0
+    return nn.Anchor(start.tf, start.re, *pulls)
+
+
+PENALTIES = {
+    "l1": (lambda w, graph, anchor: nn.l1_penalty(w), lambda g, w, graph, anchor: add_l1_gradient(g, w, 0.3)),
+    "manifold": (
+        lambda w, graph, anchor: nn.manifold_penalty(w, graph),
+        lambda g, w, graph, anchor: add_manifold_gradient(g, w, graph, 0.3),
+    ),
+    "ewc": (
+        lambda w, graph, anchor: nn.ewc_penalty(w, anchor),
+        lambda g, w, graph, anchor: add_ewc_gradient(g, w, anchor, 0.3),
+    ),
+    "column norm": (
+        lambda w, graph, anchor: column_norm(w),
+        lambda g, w, graph, anchor: add_column_norm_gradient(g, w, 0.3),
+    ),
+    "similarity": (
+        lambda w, graph, anchor: similarity(w, anchor),
+        lambda g, w, graph, anchor: add_similarity_gradient(g, anchor, 0.3),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradients_equal_autograd(random_block, name):
+    penalty, add = PENALTIES[name]
     block = random_block()
-    graph = nn.motif_graph(block.affinity, block.inputs)
+    graph, anchor = nn.motif_graph(block.affinity, block.inputs), random_anchor(block)
     weights = nn.Weights(*(w.requires_grad_() for w in block.weights()))
-    (0.3 * penalty(weights, graph).sum()).backward()
+    (0.3 * penalty(weights, graph, anchor).sum()).backward()
     found = nn.Weights(*(torch.zeros_like(w) for w in weights))
     with torch.no_grad():
-        if add is None:
-            add_l1_gradient(found, weights, 0.3)
-        else:
-            add(found, weights, graph, 0.3)
-    for name, value, parameter in zip(weights._fields, found, weights, strict=True):
+        add(found, weights, graph, anchor)
+    for field, value, parameter in zip(weights._fields, found, weights, strict=True):
         expected = torch.zeros_like(value) if parameter.grad is None else parameter.grad
-        torch.testing.assert_close(value, expected, msg=name)
+        torch.testing.assert_close(value, expected, msg=field)
+
+
+def test_ewc_is_the_mean_over_a_gene_of_squared_distances_weighted_by_fisher(random_block):
+    block = random_block()
+    weights, anchor = block.weights(), random_anchor(block)
+    found = nn.ewc_penalty(weights, anchor)
+    for gene in range(len(block.n_res)):
+        total = 0.0
+        for now, then, pull in ((weights.tf, anchor.tf, anchor.tf_pull), (weights.re, anchor.re, anchor.re_pull)):
+            for unit in range(now.shape[1]):
+                for column in range(now.shape[2]):
+                    total += pull[gene, unit, column] * (now[gene, unit, column] - then[gene, unit, column]) ** 2
+        torch.testing.assert_close(found[gene], total)
+
+
+def test_authors_norm_is_the_matrix_norm_of_torch(random_block):
+    block = random_block()
+    weights = block.weights()
+    for gene, n in enumerate(block.n_res):
+        net = as_modules(weights, gene, n, "relu")
+        expected = sum(torch.linalg.norm(p, 1) for p in net.parameters())
+        torch.testing.assert_close(column_norm(weights)[gene], expected.detach())
 
 
 def test_motif_graph_leaves_the_affinities_as_they_were(random_block):

@@ -1,21 +1,26 @@
 from __future__ import annotations
 
+import itertools
+import math
+
 import pytest
 import torch
 
 from linger import nn
 
 from .conftest import as_modules, gene_inputs
-from .test_losses import dense_laplacian
+from .test_losses import dense_laplacian, random_anchor
 
 
-def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation, decay):
+def train_plainly(block, weights, gene, *, epochs, l1, manifold, ewc, anchor, activation, decay):
     """The same training, gene by gene, with torch modules, autograd, the dense Laplacian and torch's Adam."""
     n = block.n_res[gene]
     net, x = as_modules(weights, gene, n, activation), gene_inputs(block.inputs, gene, n)
     affinity = block.affinity[gene, :, 1 : n + 1].clone()
     affinity[block.inputs.own_tf[block.inputs.own_gene == gene]] = 0
     laplacian = dense_laplacian(affinity)
+    prior = torch.cat([anchor.tf[gene], anchor.re[gene, :, 1 : n + 1]], dim=1)
+    fisher = torch.cat([anchor.tf_pull[gene], anchor.re_pull[gene, :, 1 : n + 1]], dim=1)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     history = []
     for epoch in range(epochs):
@@ -23,6 +28,7 @@ def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation, dec
         loss = (net(x)[:, 0] - block.targets[gene]).square().mean()
         loss = loss + l1 * sum(p.abs().sum() for name, p in net.named_parameters() if name.endswith("weight"))
         loss = loss + manifold * torch.trace(net[0].weight @ laplacian @ net[0].weight.T)
+        loss = loss + ewc * (fisher * (net[0].weight - prior).square()).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -31,18 +37,21 @@ def train_plainly(block, weights, gene, *, epochs, l1, manifold, activation, dec
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
-@pytest.mark.parametrize(("l1", "manifold"), [(0.0, 0.0), (0.01, 0.0), (0.003, 0.1)])
+@pytest.mark.parametrize(
+    ("l1", "manifold", "ewc"), [(0.0, 0.0, 0.0), (0.01, 0.0, 0.0), (0.003, 0.1, 0.0), (0.003, 0.1, 0.5)]
+)
 @pytest.mark.parametrize("decay", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-8), (torch.float32, 2e-3)])
-def test_block_equals_a_plain_loop_over_genes(random_block, activation, l1, manifold, decay, dtype, tolerance):
+def test_block_equals_a_plain_loop_over_genes(random_block, activation, l1, manifold, ewc, decay, dtype, tolerance):
     block = random_block(dtype=dtype)
-    start = block.weights()
+    start, anchor = block.weights(), random_anchor(block)
+    penalties = {"l1": l1, "manifold": manifold, "ewc": ewc, "anchor": anchor}
     plain = [
-        train_plainly(block, start, gene, epochs=20, l1=l1, manifold=manifold, activation=activation, decay=decay)
+        train_plainly(block, start, gene, epochs=20, activation=activation, decay=decay, **penalties)
         for gene in range(len(block.n_res))
     ]
     graph = nn.motif_graph(block.affinity, block.inputs)
-    options = {"l1": l1, "manifold": manifold, "graph": graph, "activation": activation, "decay": decay}
+    options = {**penalties, "graph": graph, "activation": activation, "decay": decay}
     trained = nn.train(block.weights(), block.inputs, block.targets, epochs=20, record_every=1, **options)
     for gene, (net, history) in enumerate(plain):
         found = as_modules(trained.weights, gene, block.n_res[gene], activation)
@@ -88,3 +97,94 @@ def test_loss_is_recorded_at_the_asked_epochs(random_block):
     loss = nn.train(block.weights(), block.inputs, block.targets, epochs=12, record_every=5).loss
     assert torch.isfinite(loss).all(0).nonzero()[:, 0].tolist() == [0, 5, 10, 11]
     assert (loss[:, 11] < loss[:, 0]).all()
+
+
+def test_weighted_samples_count_as_repeated_ones(random_block):
+    block = random_block()
+    n = block.targets.shape[1]
+    repeated = torch.arange(n).repeat_interleave(torch.tensor([3, 1] * (n // 2)))
+    twice = block.inputs._replace(tf=block.inputs.tf[:, repeated], re=block.inputs.re[:, :, repeated])
+    weights = torch.tensor([1.5, 0.5] * (n // 2), dtype=torch.float64)
+    one = nn.train(block.weights(), block.inputs, block.targets, epochs=10, sample_weights=weights).weights
+    other = nn.train(block.weights(), twice, block.targets[:, repeated], epochs=10).weights
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_infinite_ewc_freezes_what_the_prior_knows_and_nothing_else(random_block):
+    block = random_block()
+    anchor = random_anchor(block)
+    start = nn.Weights(*(w.clone() for w in block.weights()))._replace(tf=anchor.tf.clone(), re=anchor.re.clone())
+    trained = nn.train(
+        nn.Weights(*(w.clone() for w in start)),
+        block.inputs,
+        block.targets,
+        epochs=15,
+        l1=0.01,
+        ewc=math.inf,
+        anchor=anchor,
+    ).weights
+    for now, before, pull in ((trained.tf, start.tf, anchor.tf_pull), (trained.re, start.re, anchor.re_pull)):
+        assert torch.equal(now[pull > 0], before[pull > 0])
+        assert (now[(pull == 0) & (before != 0)] != before[(pull == 0) & (before != 0)]).all()
+    assert not torch.equal(trained.w2, start.w2)
+
+
+def test_distance_to_the_prior_falls_with_the_weight(random_block):
+    block = random_block()
+    anchor = random_anchor(block)
+    n = nn.n_weights(block.inputs, block.hidden[0])[:, None, None]
+    anchor = anchor._replace(tf_pull=anchor.tf_pull / n, re_pull=anchor.re_pull / n)
+    start = block.weights()._replace(tf=anchor.tf, re=anchor.re)
+    distances = []
+    for ewc in (0, 0.1, 1, 10, 100, 1e3, 1e4):
+        trained = nn.train(
+            nn.Weights(*(w.clone() for w in start)),
+            block.inputs,
+            block.targets,
+            epochs=60,
+            ewc=ewc,
+            anchor=anchor,
+        ).weights
+        distances.append(nn.ewc_penalty(trained, anchor).sum().item())
+    assert all(later < earlier for earlier, later in itertools.pairwise(distances)), distances
+
+
+def test_without_weight_the_anchor_changes_nothing(random_block):
+    block = random_block()
+    anchor = random_anchor(block)
+    with_anchor = nn.train(block.weights(), block.inputs, block.targets, epochs=15, l1=0.01, ewc=0, anchor=anchor)
+    without = nn.train(block.weights(), block.inputs, block.targets, epochs=15, l1=0.01)
+    for a, b in zip(with_anchor.weights, without.weights, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_authors_objective_equals_their_training_step_by_step(random_block):
+    """LingerGRN 1.117's loss and optimiser, written out with torch modules and autograd."""
+    block = random_block()
+    anchor, graph = random_anchor(block), nn.motif_graph(block.affinity, block.inputs)
+    trained = nn.train(
+        block.weights(), block.inputs, block.targets, epochs=12, decay=False, l1=0.01, manifold=1.0, graph=graph,
+        ewc=0.1, anchor=anchor, authors=True, record_every=1,
+    )  # fmt: skip
+    for gene, n in enumerate(block.n_res):
+        own = block.inputs.own_tf[block.inputs.own_gene == gene]
+        net, x = as_modules(block.weights(), gene, n, "relu"), gene_inputs(block.inputs, gene, n)
+        affinity = block.affinity[gene, :, 1 : n + 1].clone()
+        affinity[own] = 0
+        laplacian = dense_laplacian(affinity)
+        prior = torch.cat([anchor.tf[gene], anchor.re[gene, :, 1 : n + 1]], dim=1)
+        fisher = torch.cat([anchor.tf_pull[gene], anchor.re_pull[gene, :, 1 : n + 1]], dim=1)
+        optimizer = torch.optim.Adam(net.parameters(), lr=0.01, weight_decay=0.01)
+        for epoch in range(12):
+            loss = (net(x)[:, 0] - block.targets[gene]).square().mean()
+            loss = loss + 0.01 * sum(torch.linalg.norm(p, 1) for p in net.parameters())
+            loss = loss - 0.1 * (fisher * prior * net[0].weight).sum()
+            loss = loss + torch.trace(net[0].weight @ laplacian @ net[0].weight.T)
+            torch.testing.assert_close(trained.loss[gene, epoch], loss.detach())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        found = as_modules(trained.weights, gene, n, "relu")
+        for a, b in zip(found.parameters(), net.parameters(), strict=True):
+            torch.testing.assert_close(a.data, b.data, rtol=1e-6, atol=1e-8)

@@ -1,9 +1,20 @@
-"""Files: the store of trained networks, priors."""
+"""Files: the store of trained networks, priors, panels of bulk samples."""
 
 from linger.io._attach import attach
+from linger.io._lingergrn import read_lingergrn_prior
+from linger.io._peaks_panel import read_peaks_panel
 from linger.io._prior import Prior, read_prior
 from linger.io._read_store import read_store
 from linger.io._store import NetworkStore
 from linger.io._write import write_h5mu
 
-__all__ = ["NetworkStore", "Prior", "attach", "read_prior", "read_store", "write_h5mu"]
+__all__ = [
+    "NetworkStore",
+    "Prior",
+    "attach",
+    "read_lingergrn_prior",
+    "read_peaks_panel",
+    "read_prior",
+    "read_store",
+    "write_h5mu",
+]

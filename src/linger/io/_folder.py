@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 _INDEX = "index.json"
@@ -107,25 +108,39 @@ class Folder:
 
     def verify(self) -> None:
         """Compare every file with its checksum, and raise ValueError naming the first that differs."""
-        for name, expected in self.index["sha256"].items():
-            if _sha256(self.file(name)) != expected:
-                msg = (
-                    f"{self.path / name} is damaged: its checksum differs from the index. Restore it or make it again."
-                )
-                raise ValueError(msg)
+        for name in self.index["sha256"]:
+            self.verify_file(name)
+
+    def verify_file(self, name: str) -> None:
+        """Compare one file with its checksum."""
+        path = self.file(name)
+        if _sha256(path) != self.index["sha256"][name]:
+            msg = f"{path} is damaged: its checksum differs from the index. Restore it or make it again."
+            raise ValueError(msg)
 
     def read(self, name: str) -> dict[str, np.ndarray]:
         """Return all arrays of ``<name>.safetensors``."""
-        with safe_open(self.file(f"{name}.safetensors"), framework="numpy") as file:
+        with self.opened(name) as file:
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
 
     def array(self, name: str, key: str) -> np.ndarray:
         """Return one array of ``<name>.safetensors``."""
-        with safe_open(self.file(f"{name}.safetensors"), framework="numpy") as file:
+        with self.opened(name) as file:
             if key not in file.keys():  # noqa: SIM118
                 msg = f"{self.path} has no array {key!r}; it has {', '.join(sorted(file.keys()))}."
                 raise KeyError(msg)
             return file.get_tensor(key)
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Any]:
+        """Open ``<name>.safetensors`` to read single arrays, or parts of them."""
+        path = self.file(f"{name}.safetensors")
+        try:
+            with safe_open(path, framework="numpy") as file:
+                yield file
+        except SafetensorError as error:
+            msg = f"{path} is damaged: {error}. Restore it or make it again."
+            raise ValueError(msg) from error
 
     def file(self, name: str) -> Path:
         """Return the path of one file, or raise if it is not there."""

@@ -16,7 +16,6 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
 from scipy import sparse
 
 from linger._keys import CHROM, END, START
@@ -201,6 +200,7 @@ class Prior(Folder):
         return prior
 
     def _load(self) -> None:
+        self.verify_file(f"{_TABLES}.safetensors")
         index, tables = self.index, self.read(_TABLES)
         self.genes, self.tfs = (pd.Index(index[name], dtype=object) for name in ("genes", "tfs"))
         chromosomes = np.array(index["chromosomes"], dtype=object)
@@ -248,7 +248,7 @@ class Prior(Folder):
         parts: dict[str, list[np.ndarray]] = {name: [] for name in (*_MATRICES, "re", "re_fisher", "bias")}
         for gene, n in zip(genes.tolist(), n_res.tolist(), strict=True):
             block, row = (int(place[gene]) for place in self._place)
-            with safe_open(self.file(f"{block_name(block)}.safetensors"), framework="numpy") as file:
+            with self.opened(block_name(block)) as file:
                 for name in _MATRICES:
                     parts[name].append(file.get_slice(name)[row : row + 1])
                 first = file.get_slice("re")[row : row + 1][0]

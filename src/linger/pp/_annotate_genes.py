@@ -10,7 +10,7 @@ import pandas as pd
 
 from linger import _validate
 from linger._docs import docs
-from linger._keys import CHROM, END, START, STRAND, TSS
+from linger._keys import CHROM, DEFAULT_KEY, END, GENOME, START, STRAND, TSS
 from linger._logging import logger
 from linger.pp._gene_tables import BUILT_IN, ensembl_ids, read_genes, start_sites
 
@@ -69,7 +69,8 @@ def annotate_genes(
       is taken as it is;
     - ``strand``: "+", "-" or "." where it is unknown, categorical.
 
-    Genes that are not found get NA in all three and are counted in the log.
+    and, where a built-in table was used, its build to ``mdata.uns["linger"]["genome"]``. Genes that are not found get NA in all
+    three columns and are counted in the log.
 
     Raises
     ------
@@ -112,6 +113,7 @@ def annotate_genes(
     var = mdata.mod[rna_key].var
     for column in (CHROM, TSS, STRAND):
         var[column] = located[column].set_axis(var.index)
+    _record_build(mdata, annotation)
     return mdata if copy else None
 
 
@@ -204,3 +206,11 @@ def _better_table(symbols: pd.Index, ids: pd.Index, annotation: str | Path | pd.
         "Give the annotation of the right species and build, and gene_symbols= (a column of rna.var) if var_names are "
         "neither symbols nor Ensembl ids."
     )
+
+
+def _record_build(mdata: MuData, annotation: str | Path | pd.DataFrame) -> None:
+    """Keep the genome build, so that priors of another one are noticed; forget it where it is not known."""
+    known = mdata.uns.setdefault(DEFAULT_KEY, {})
+    known.pop(GENOME, None)
+    if isinstance(annotation, str) and annotation in BUILT_IN:
+        known[GENOME] = annotation

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from linger.io._prior import Prior, PriorRows
     from linger.tl._design import Block, Design
 
-_MIN_SHARE: Final = 0.05  # of genes or TFs: less, and names are of different kinds
+_MIN_SHARE: Final = 0.05  # of genes, TFs or peaks: less, and they are of different species, builds or kinds of names
 _SHIFT: Final = 50_000  # bp, for the number of peaks that overlap by chance
 _MIN_ENRICHMENT: Final = 2.0
-_MIN_PEAKS: Final = 100  # enough to tell chance
 
 
 class Match(NamedTuple):
@@ -125,7 +124,8 @@ def _check_peaks(peaks: sparse.csr_matrix, data: pd.DataFrame, prior: pd.DataFra
     matched = int((peaks.getnnz(axis=1) > 0).sum())
     moved = prior.assign(**{column: prior[column] + _SHIFT for column in (START, END)})
     by_chance = int((_overlaps(data, moved, peaks.shape[1], min_overlap).getnnz(axis=1) > 0).sum())
-    if not matched or (by_chance >= _MIN_PEAKS and matched < _MIN_ENRICHMENT * by_chance):
+    few = matched <= _MIN_SHARE * min(len(data), len(prior))
+    if few or matched < _MIN_ENRICHMENT * by_chance:
         msg = (
             f"{matched} of {len(data)} peaks overlap one of the prior, and {by_chance} would by chance: they seem to be of different genome "
             "builds or species. Give the chain file between the builds: chain=."

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import linger as lg
+from linger import nn
+from linger.io._prior import PriorWriter
+from linger.tl._bulk import normalize_bulk
+from linger.tl._design import make_design, make_samples
+
+
+@pytest.fixture
+def saved(prior, tmp_path):
+    path = tmp_path / "prior"
+    prior.save(path)
+    return path
+
+
+def networks(prior, genes=None):
+    rows = prior.rows(np.arange(len(prior.genes)) if genes is None else genes)
+    return {name: value for name, value in rows._asdict().items() if name != "offsets"}
+
+
+def test_round_trip(prior, saved):
+    read = lg.io.read_prior(saved)
+    assert read.genes.equals(prior.genes)
+    assert read.tfs.equals(prior.tfs)
+    assert read.peaks.equals(prior.peaks)
+    assert (read.links != prior.links).nnz == 0
+    assert read.rounds == prior.rounds
+    assert read.n_samples == 30
+    assert (read.genome, read.hidden, read.activation) == (None, (64, 16), "relu")
+    for name, value in networks(prior).items():
+        np.testing.assert_array_equal(networks(read)[name], value, err_msg=name)
+    for name, value in prior.moments.items():
+        np.testing.assert_array_equal(read.moments[name], value, err_msg=name)
+
+
+def test_reading_some_genes_reads_those(prior):
+    everything = prior.rows(np.arange(len(prior.genes)))
+    some = np.array([40, 3, 77])
+    found = prior.rows(some)
+    np.testing.assert_array_equal(found.tf, everything.tf[some])
+    np.testing.assert_array_equal(found.fisher_mean, everything.fisher_mean[some])
+    for row, gene in enumerate(some):
+        ours = slice(*found.offsets[row : row + 2])
+        theirs = slice(*everything.offsets[gene : gene + 2])
+        np.testing.assert_array_equal(found.re[ours], everything.re[theirs])
+        np.testing.assert_array_equal(found.re_fisher[ours], everything.re_fisher[theirs])
+
+
+def test_stored_networks_predict_the_bulk_samples(prior, bulk):
+    design = make_design(bulk, genes=None, rna_key="rna", atac_key="atac", key_added="linger")
+    values = normalize_bulk(bulk, "log", rna_key="rna", atac_key="atac", layer=None)
+    samples = make_samples(values, design, rna_key="rna", atac_key="atac")
+    empty = torch.empty(0, dtype=torch.long)
+    errors = []
+    for gene in range(len(prior.genes)):
+        rows = prior.rows(np.array([gene]))
+        first = np.concatenate([rows.bias[0][:, None], rows.re.T], axis=1)[None]
+        weights = nn.Weights(*(torch.from_numpy(part) for part in (rows.tf, first, rows.w2, rows.b2, rows.w3, rows.b3)))
+        re_ = np.vstack([np.ones((1, 30), np.float32), samples.re.values[prior.links[gene].indices]])
+        inputs = nn.Inputs(torch.from_numpy(samples.tf.values), torch.from_numpy(re_)[None], empty, empty)
+        target = samples.target.values[design.genes.get_loc(prior.genes[gene])]
+        errors.append(((nn.predict(weights, inputs).numpy()[0] - target) ** 2).mean())
+    assert np.mean(errors) < 0.6  # of a variance of 1
+
+
+@pytest.mark.parametrize("victim", ["tables.safetensors", "block-00000.safetensors"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_damage_is_refused_and_named(saved, victim, damage):
+    path = saved / victim
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[-1] ^= 1
+        path.write_bytes(data)
+    elif damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        path.unlink()
+    with pytest.raises(ValueError, match=re.escape(victim)):
+        lg.io.read_prior(saved)
+
+
+def test_damaged_or_foreign_index_is_refused(saved, fitted):
+    index = saved / "index.json"
+    text = index.read_text()
+    index.write_text(text[:-20])
+    with pytest.raises(ValueError, match=r"index\.json is damaged"):
+        lg.io.read_prior(saved)
+    index.write_text(json.dumps(json.loads(text) | {"version": 99}))
+    with pytest.raises(ValueError, match="newer linger"):
+        lg.io.read_prior(saved)
+    with pytest.raises(ValueError, match="not a linger-prior"):
+        lg.io.read_prior(fitted.uns["linger"]["store"]["path"])
+    with pytest.raises(FileNotFoundError, match="pretrain"):
+        lg.io.read_prior(saved / "nowhere")
+
+
+def test_interrupted_writing_leaves_the_old_prior(prior, saved, monkeypatch):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    add_block, calls = PriorWriter.add_block, []
+
+    def fail_late(self, arrays, rows):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(rows)
+        add_block(self, arrays, rows)
+
+    monkeypatch.setattr(PriorWriter, "add_block", fail_late)
+    with pytest.raises(KeyboardInterrupt):
+        prior.save(saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_other_folders_are_never_replaced(prior, tmp_path, fitted):
+    (tmp_path / "thesis.txt").write_text("dear")
+    with pytest.raises(FileExistsError, match="left alone"):
+        prior.save(tmp_path)
+    with pytest.raises(FileExistsError, match="left alone"):
+        prior.save(fitted.uns["linger"]["store"]["path"])
+
+
+def test_half_precision_halves_the_size(prior, saved, tmp_path):
+    half = tmp_path / "half"
+    prior.save(half, precision="float16")
+    size = {path: sum(f.stat().st_size for f in path.glob("block-*")) for path in (saved, half)}
+    assert size[half] < 0.51 * size[saved]
+    read = lg.io.read_prior(half)
+    assert read.precision == "float16"
+    for name, value in networks(prior).items():
+        np.testing.assert_allclose(networks(read)[name], value, rtol=1e-3, atol=1e-6, err_msg=name)
+    with pytest.raises(ValueError, match="precision"):
+        prior.save(tmp_path / "odd", precision="float64")
+
+
+def test_temporary_prior_goes_with_its_object(bulk, tmp_path):
+    prior = lg.tl.pretrain(bulk, genes=bulk["rna"].var_names[:5], config=lg.FitConfig(epochs=1))
+    folder = prior.path
+    assert folder.is_dir()
+    prior.save(tmp_path / "kept")
+    del prior
+    assert not folder.exists()
+    assert len(lg.io.read_prior(tmp_path / "kept").genes) <= 5
