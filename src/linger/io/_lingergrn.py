@@ -181,15 +181,18 @@ def _first_of_each(genes: dict[str, list[_Gene]]) -> dict[str, list[_Gene]]:
 
 
 def _count_from_zero(genes: dict[str, list[_Gene]], n_tfs: int, n_peaks: int) -> dict[str, list[_Gene]]:
-    first = {}
-    for part, n in (("tfs", n_tfs), ("peaks", n_peaks)):
-        used = np.concatenate([getattr(gene, part) for listed in genes.values() for gene in listed])
-        first[part] = int(bool(len(used)) and used.min() > 0 and used.max() == n)
-        if len(used) and not first[part] <= used.min() <= used.max() < n + first[part]:
-            msg = f"The folder's indices of {part} reach from {used.min()} to {used.max()}, but there are {n} of them."
+    sizes = {"tfs": n_tfs, "peaks": n_peaks}
+    used = {
+        part: np.concatenate([getattr(gene, part) for listed in genes.values() for gene in listed]) for part in sizes
+    }
+    lowest = min((int(indices.min()) for indices in used.values() if len(indices)), default=0)
+    first = int(lowest > 0 and any(n in indices for n, indices in zip(sizes.values(), used.values(), strict=True)))
+    for part, indices in used.items():
+        if len(indices) and not first <= indices.min() <= indices.max() < sizes[part] + first:
+            msg = f"The folder's indices of {part} reach from {indices.min()} to {indices.max()}, but there are {sizes[part]} of them."
             raise ValueError(msg)
     return {
-        name: [gene._replace(tfs=gene.tfs - first["tfs"], peaks=gene.peaks - first["peaks"]) for gene in listed]
+        name: [gene._replace(tfs=gene.tfs - first, peaks=gene.peaks - first) for gene in listed]
         for name, listed in genes.items()
     }
 

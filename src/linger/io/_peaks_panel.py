@@ -106,8 +106,9 @@ def _read_intervals(path: Path, value: str) -> pd.DataFrame:
     if not path.is_file():
         msg = f"There is no file {path}."
         raise FileNotFoundError(msg)
-    table = pd.read_csv(path, sep="\t", header=None, dtype=str, comment="#")
-    table = table[~table[0].str.startswith(("track", "browser"))]
+    # names for twelve columns, the most that BED has: else a header line would set their number
+    table = pd.read_csv(path, sep="\t", header=None, names=list(range(12)), index_col=False, dtype=str, comment="#")
+    table = table[~table[0].str.startswith(("track", "browser"))].dropna(axis=1, how="all")
     column = _COLUMNS.get(value)
     if column is not None and column >= table.shape[1]:
         msg = f"{path} has {table.shape[1]} columns, and value={value!r} is column {column + 1}. Use value='binary'."

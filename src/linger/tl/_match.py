@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from linger.tl._design import Block, Design
 
 _MIN_SHARE: Final = 0.05  # of genes, TFs or peaks: less, and they are of different species, builds or kinds of names
-_SHIFT: Final = 50_000  # bp, for the number of peaks that overlap by chance
+_SHIFTS: Final = (-51_237, 47_911)  # bp, of no round number that peaks could be spaced by; for overlaps by chance
 _MIN_ENRICHMENT: Final = 2.0
 
 
@@ -70,7 +70,8 @@ def match_prior(
     located = prior.peaks if chain is None else lift_intervals(prior.peaks, chain)
     located = located[located[CHROM].notna() & prior.usable("re")].astype({START: np.int64, END: np.int64})
     peaks = _overlaps(design.locations, located, len(prior.peaks), min_overlap)
-    _check_peaks(peaks, design.locations, located, min_overlap)
+    same_build = chain is not None or (genome is not None and prior.genome == genome)
+    _check_peaks(peaks, design.locations, located, min_overlap, same_build=same_build)
     found = peaks.getnnz(axis=1) > 0
     report = {
         "n_genes": len(genes), "n_genes_matched": int((genes >= 0).sum()),
@@ -119,18 +120,27 @@ def _overlaps(data: pd.DataFrame, prior: pd.DataFrame, n_prior: int, min_overlap
     return sparse.csr_matrix(entries, shape=(len(ours), n_prior))
 
 
-def _check_peaks(peaks: sparse.csr_matrix, data: pd.DataFrame, prior: pd.DataFrame, min_overlap: float) -> None:
-    """Raise if peaks overlap no more than peaks moved by 50 kb do, as they would between different builds."""
+def _check_peaks(
+    peaks: sparse.csr_matrix, data: pd.DataFrame, prior: pd.DataFrame, min_overlap: float, *, same_build: bool
+) -> None:
+    """Raise if hardly any peak is found, or, where builds are not known, no more than of peaks moved by 50 kb."""
     matched = int((peaks.getnnz(axis=1) > 0).sum())
-    moved = prior.assign(**{column: prior[column] + _SHIFT for column in (START, END)})
-    by_chance = int((_overlaps(data, moved, peaks.shape[1], min_overlap).getnnz(axis=1) > 0).sum())
+    by_chance = min(
+        int((_overlaps(data, _moved(prior, shift), peaks.shape[1], min_overlap).getnnz(axis=1) > 0).sum())
+        for shift in _SHIFTS
+    )
     few = matched <= _MIN_SHARE * min(len(data), len(prior))
-    if few or matched < _MIN_ENRICHMENT * by_chance:
+    if few or (not same_build and matched < _MIN_ENRICHMENT * by_chance):
         msg = (
             f"{matched} of {len(data)} peaks overlap one of the prior, and {by_chance} would by chance: they seem to be of different genome "
-            "builds or species. Give the chain file between the builds: chain=."
+            "builds or species. Give the chain file between the builds (chain=). If they are of one build, say so: "
+            "lg.tl.pretrain(genome=...) and mdata.uns['linger']['genome'] = ..."
         )
         raise ValueError(msg)
+
+
+def _moved(peaks: pd.DataFrame, shift: int) -> pd.DataFrame:
+    return peaks.assign(**{column: peaks[column] + shift for column in (START, END)})
 
 
 def start_from_prior(
