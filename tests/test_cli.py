@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import mudata
+import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 
 import linger as lg
 from linger.cli import main
@@ -71,3 +73,99 @@ def test_errors_are_one_line_and_nothing_is_written(toy_file, capsys, change, te
 def test_missing_input(tmp_path, capsys):
     assert main(["run", str(tmp_path / "none.h5mu"), "-o", str(tmp_path / "out.h5mu")]) == 1
     assert "There is no file" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bulk_tables(tmp_path):
+    """A bulk panel as tables with a feature a row, and as a folder of peaks; and cells of the same genes and peaks."""
+    rng = np.random.default_rng(0)
+    genes = ["GATA1", "SPI1", "TAL1", "RUNX1", "CD3E", "MPO", "CEBPA", "ELANE"]
+    table = pd.DataFrame({"tss": 0}, index=genes)
+    cells = mudata.MuData({"rna": AnnData(np.ones((1, len(genes)), np.float32), var=table)})
+    lg.pp.annotate_genes(cells, annotation="hg38")
+    located = cells["rna"].var
+    peaks = [
+        (chrom, tss + k * 5000, tss + k * 5000 + 400)
+        for chrom, tss in zip(located["chrom"], located["tss"].astype(int), strict=True)
+        for k in range(3)
+    ]
+    names = [f"{chrom}:{start}-{end}" for chrom, start, end in peaks]
+    samples = [f"s{i}" for i in range(6)]
+    level = rng.gamma(2, size=6)
+    pd.DataFrame(rng.poisson(50 * level, (len(genes), 6)), index=genes, columns=samples).to_csv(
+        tmp_path / "rna.tsv", sep="\t"
+    )
+    pd.DataFrame(rng.poisson(20 * level, (len(peaks), 6)), index=names, columns=samples).to_csv(tmp_path / "atac.csv")
+    (tmp_path / "peaks").mkdir()
+    for sample in samples:
+        kept = [peak for peak in peaks if rng.random() < 0.6]
+        pd.DataFrame(kept).to_csv(tmp_path / "peaks" / f"{sample}.bed", sep="\t", header=False, index=False)
+    obs = pd.DataFrame(index=[f"cell{i}" for i in range(80)])
+    rate = rng.gamma(2, size=(80, 1))
+    rna = AnnData(rng.poisson(3 * rate, (80, len(genes))).astype(np.float32), obs=obs, var=pd.DataFrame(index=genes))
+    atac = AnnData(
+        rng.poisson(2 * rate, (80, len(peaks))).astype(np.float32), obs=obs.copy(), var=pd.DataFrame(index=names)
+    )
+    mudata.MuData({"rna": rna, "atac": atac}).write_h5mu(tmp_path / "cells.h5mu")
+    return tmp_path
+
+
+@pytest.mark.parametrize("source", [["--atac", "atac.csv"], ["--peaks", "peaks", "--value", "binary"]])
+def test_pretrain_then_run(bulk_tables, capsys, source):
+    folder = bulk_tables
+    option, name, *rest = source
+    arguments = [
+        "pretrain",
+        "--rna",
+        folder / "rna.tsv",
+        option,
+        folder / name,
+        *rest,
+        "--genome",
+        "hg38",
+        "-o",
+        folder / "prior",
+    ]
+    assert main([str(argument) for argument in [*arguments, "--half", "--description", "six samples"]]) == 0
+    assert "6 bulk samples" in capsys.readouterr().out
+    prior = lg.io.read_prior(folder / "prior")
+    assert (prior.precision, prior.genome, prior.rounds[0].description) == ("float16", "hg38", "six samples")
+    again = [
+        "pretrain",
+        *arguments[1:-1],
+        folder / "second",
+        "--prior",
+        folder / "prior",
+        "--samples",
+        "s0",
+        "s1",
+        "s2",
+    ]
+    assert main([str(argument) for argument in again]) == 0
+    assert [entry.n_samples for entry in lg.io.read_prior(folder / "second").rounds] == [6, 3]
+    run = ["run", folder / "cells.h5mu", "-o", folder / "out.h5mu", "--prior", folder / "second", "--n-folds", 0]
+    assert main([str(argument) for argument in run]) == 0
+    assert mudata.read_h5mu(folder / "out.h5mu")["rna"].var["linger_prior"].all()
+
+
+def test_pretrain_says_what_is_wrong(bulk_tables, capsys):
+    arguments = [
+        "pretrain",
+        "--rna",
+        "rna.tsv",
+        "--atac",
+        "atac.csv",
+        "--genome",
+        "hg38",
+        "-o",
+        "prior",
+        "--samples",
+        "s0",
+        "s1",
+    ]
+    here = [
+        str(bulk_tables / part) if part.endswith((".tsv", ".csv")) or part == "prior" else part for part in arguments
+    ]
+    assert main(here) == 1
+    assert "2 samples" in capsys.readouterr().err
+    assert not (bulk_tables / "prior").exists()

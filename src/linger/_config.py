@@ -53,8 +53,8 @@ class FitConfig:
     learning_rate: float = 0.01
     decay: bool = True
     l1: float = 0.02
-    manifold: float = 0.01
-    ewc: float = 1.0
+    manifold: float = 0.1
+    ewc: float = 1000.0
     min_overlap: float = 0.5
     authors: bool = False
     n_background: int = 50

@@ -1,4 +1,4 @@
-"""The command line: ``linger run`` and ``linger demo``."""
+"""The command line: ``linger run``, ``linger pretrain`` and ``linger demo``."""
 
 from __future__ import annotations
 
@@ -68,11 +68,14 @@ def _parser() -> argparse.ArgumentParser:
         "--max-distance", type=int, default=1_000_000, help="reach of a peak in base pairs (default: 1000000)"
     )
     run.add_argument("--store", type=Path, help="folder for the trained networks (default: none)")
+    run.add_argument("--prior", type=Path, help="folder of a prior to start from (see: linger pretrain)")
+    run.add_argument("--chain", type=Path, help="chain file from the prior's genome build to that of the data")
     run.add_argument("--n-folds", type=int, default=5, help="folds of the cross-validation; 0 skips it (default: 5)")
     run.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
     run.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     run.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
     run.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
+    _add_pretrain(commands)
     demo = commands.add_parser("demo", help="simulate data with known truth, infer its networks, and compare")
     demo.set_defaults(command=_demo)
     demo.add_argument(
@@ -80,6 +83,64 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     return parser
+
+
+def _add_pretrain(commands: Any) -> None:
+    pretrain = commands.add_parser("pretrain", help="make a prior from bulk samples with RNA and ATAC or DNase")
+    pretrain.set_defaults(command=_pretrain)
+    pretrain.add_argument("--rna", type=Path, required=True, help="table, a gene a row and a sample a column")
+    atac = pretrain.add_mutually_exclusive_group(required=True)
+    atac.add_argument("--atac", type=Path, help="table, a peak (chr:start-end) a row and a sample a column")
+    atac.add_argument(
+        "--peaks", type=Path, help="folder with a narrowPeak or BED file a sample, named as the columns of --rna"
+    )
+    pretrain.add_argument("--genome", required=True, choices=list(_SPECIES), help="build of the peaks")
+    pretrain.add_argument("-o", "--output", type=Path, required=True, help="folder for the prior")
+    pretrain.add_argument("--samples", nargs="+", help="samples to use (default: all in both)")
+    pretrain.add_argument(
+        "--value", default="signal", choices=["signal", "score", "binary"], help="openness in --peaks"
+    )
+    pretrain.add_argument(
+        "--min-samples", type=int, default=1, help="fewest samples a peak of --peaks is in (default: 1)"
+    )
+    pretrain.add_argument("--prior", type=Path, help="prior of an earlier round")
+    pretrain.add_argument("--chain", type=Path, help="chain file from the build of --prior to --genome")
+    pretrain.add_argument("--normalize", default="log", choices=["log", "quantile"], help="default: log")
+    pretrain.add_argument("--half", action="store_true", help="store half-precision numbers: half the size")
+    pretrain.add_argument("--description", default="", help="where the samples are from, kept in the prior")
+    pretrain.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    pretrain.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    rna = _read_table(options.rna)
+    if options.peaks is not None:
+        atac: Any = lg.io.read_peaks_panel(options.peaks, value=options.value, min_samples=options.min_samples)
+    else:
+        atac = _read_table(options.atac)
+    if options.samples is not None:
+        rna = rna.loc[rna.index.intersection(options.samples)]
+    prior = lg.tl.pretrain(
+        (rna, atac),
+        genome=options.genome,
+        prior=None if options.prior is None else lg.io.read_prior(options.prior),
+        chain=options.chain,
+        normalize=options.normalize,
+        precision="float16" if options.half else "float32",
+        description=options.description,
+        path=options.output,
+        device=options.device,
+        rng=options.seed,
+    )
+    print(f"Wrote {prior}")
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Read a table with features in rows, and return it with samples in rows; values of a feature given twice are added."""
+    import pandas as pd
+
+    table = pd.read_csv(path, sep=None, engine="python", index_col=0)
+    return table.groupby(level=0).sum().T
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -102,6 +163,8 @@ def _run(options: argparse.Namespace) -> None:
     lg.tl.fit(
         mdata,
         metacells=metacells,
+        prior=options.prior,
+        chain=options.chain,
         config=config,
         device=options.device,
         store=options.store,
@@ -118,7 +181,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _check_files(options: argparse.Namespace) -> None:
     """Raise before any work if an input is missing or would be overwritten."""
-    for path in (options.input, options.fasta):
+    for path in (options.input, options.fasta, options.chain):
         if path is not None and not path.is_file():
             msg = f"There is no file {path}."
             raise FileNotFoundError(msg)
