@@ -140,6 +140,11 @@ def test_half_precision_halves_the_size(prior, saved, tmp_path):
         prior.save(tmp_path / "odd", precision="float64")
 
 
+def test_saving_onto_itself_is_refused(saved):
+    with pytest.raises(ValueError, match="already"):
+        lg.io.read_prior(saved).save(saved, precision="float16")
+
+
 def test_temporary_prior_goes_with_its_object(bulk, tmp_path):
     prior = lg.tl.pretrain(bulk, genes=bulk["rna"].var_names[:5], config=lg.FitConfig(epochs=1))
     folder = prior.path

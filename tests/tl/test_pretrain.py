@@ -143,6 +143,9 @@ def test_bad_input_is_refused(bulk):
         lg.tl.pretrain(bulk, sample_weights=pd.Series([1.0], index=bulk.obs_names[:1]))
     with pytest.raises(ValueError, match="not all 0"):
         lg.tl.pretrain(bulk, sample_weights=pd.Series(0.0, index=bulk.obs_names))
+    bulk.uns["linger"]["genome"] = "hg38"
+    with pytest.raises(ValueError, match="located in 'hg38'"):
+        lg.tl.pretrain(bulk, genome="hg19")
     del bulk.varp["linger_distance"]
     with pytest.raises(KeyError, match="link_peaks"):
         lg.tl.pretrain(bulk)

@@ -275,8 +275,11 @@ class Prior(Folder):
         FileExistsError
             If something else than a prior is at `path`.
         ValueError
-            If a file of the prior is damaged.
+            If a file of the prior is damaged, or `path` is where it is already.
         """
+        if Path(path).resolve() == self.path.resolve():
+            msg = f"The prior is at {path} already. Choose another path for a copy in another format."
+            raise ValueError(msg)
         self.verify()
         writer = PriorWriter(path, precision=precision or self.precision)
         try:

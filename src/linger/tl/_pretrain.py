@@ -133,7 +133,7 @@ def pretrain(
     mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     config = FitConfig() if config is None else config
     check_shape(prior, config)
-    genome = genome or mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
+    genome = _build(mdata, genome)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
     values = normalize_bulk(mdata, normalize, rna_key=rna_key, atac_key=atac_key, layer=layer)
     design, samples = drop_constant_genes(design, make_samples(values, design, rna_key=rna_key, atac_key=atac_key))
@@ -170,6 +170,15 @@ def pretrain(
         writer.abort()
         raise
     return Prior(writer.path) if folder is None else Prior.temporary(folder)
+
+
+def _build(mdata: MuData, genome: str | None) -> str | None:
+    """Return the genome build of the bulk data, None where it is not known."""
+    recorded = mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
+    if None not in (genome, recorded) and genome != recorded:
+        msg = f"genome={genome!r}, but the genes were located in {recorded!r}. Leave genome= out, or locate them anew."
+        raise ValueError(msg)
+    return genome or recorded
 
 
 def _weights(weights: pd.Series | None, names: pd.Index, device: torch.device) -> torch.Tensor | None:
