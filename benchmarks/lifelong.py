@@ -13,8 +13,7 @@ defaults of FitConfig:
 - shuffled prior: pre-trained on bulk samples whose values stand under the names of other genes and peaks;
 - authors: the prior refined with FitConfig.lingergrn().
 
-Printed for each: mean AUROC and AUPR ratio of the networks as ``lg.get.network`` returns them and (bare) of gamma, beta and alpha alone, and
-the median R2 of held-out expression over genes. ``sweep`` prints the same for other weights of the loss, over sets the table does not use.
+Printed for each: mean AUROC and AUPR ratio of the networks as ``lg.get.network`` returns them and of gamma, beta and alpha alone, and the median R2 of held-out expression over genes. ``sweep`` prints the same for other weights of the loss, over sets the table does not use.
 """
 
 from __future__ import annotations
@@ -74,18 +73,19 @@ class Data:
             row |= {f"{kind} {name}": found[name] for name in found.index}
         return row
 
-    def fit(self, prior=None, cells=None, config=None, n_folds=3, **settings):
+    def fit(self, prior=None, cells=None, config=None, n_folds=3, refine=True, **settings):
         """Fit, and return every measure."""
         mdata = self.mdata if cells is None else self.mdata[cells].copy()
         metacells = self.metacells if cells is None else self.make_metacells(mdata)
         config = config or lg.FitConfig(n_folds=n_folds, binding_share=1.0, **settings)
-        lg.tl.fit(mdata, metacells=metacells, prior=prior, config=config, rng=self.seed)
+        lg.tl.fit(mdata, metacells=metacells, prior=prior, refine=refine, config=config, rng=self.seed)
         row = {}
         bare = {kind: scores for kind, name, scores in variants(mdata) if name == BARE[kind]}
         for kind in KINDS:
             network = self.evaluate(kind, lg.get.network(mdata, kind=kind))
             row |= {f"{kind} {name}": network[name] for name in network.index}
-            row[f"{kind} bare"] = self.evaluate(kind, bare[kind])["auroc"]
+            alone = self.evaluate(kind, bare[kind])
+            row |= {f"{BARE[kind]}, {name}": alone[name] for name in alone.index}
         if n_folds:
             row["held-out R2"] = mdata["rna"].var["linger_r2"].median()
         return row
@@ -106,7 +106,7 @@ def compare(seed, options):
         "prior, half the cells": data.fit(prior, cells=half),
         "prior of half the samples, one round": data.fit(first),
         "prior of both halves, two rounds": data.fit(second),
-        "prior alone (BulkNN)": data.fit(prior, epochs=0),
+        "prior alone (BulkNN)": data.fit(prior, refine=False),
         "shuffled prior": data.fit(data.pretrain(data.shuffled_bulk())),
         "prior, authors' terms": data.fit(prior, config=authors),
     }
@@ -142,11 +142,19 @@ def in_worker(function, seed, options):
 
 
 def print_table(title, table):
-    print(f"\n## {title}\n")
-    print("| | " + " | ".join(table) + " |")
-    print("|---|" + "---|" * table.shape[1])
-    for name, row in table.iterrows():
-        print(f"| {name} | " + " | ".join("" if np.isnan(value) else f"{value:.3f}" for value in row) + " |")
+    """Print the networks and, below, the bare strengths and the prediction of expression."""
+    networks = [column for column in table if column.split(" ")[0] in KINDS]
+    for part, columns in (("networks", networks), ("bare strengths", table.columns.drop(networks))):
+        print(f"\n{title}: {part}\n")
+        print(
+            "| | "
+            + " | ".join(name.replace("aupr_ratio", "AUPR ratio").replace("auroc", "AUROC") for name in columns)
+            + " |"
+        )
+        print("|---|" + "---|" * len(columns))
+        for name, row in table[columns].dropna(how="all").iterrows():
+            cells = [f"{value:.2f}" if "ratio" in column else f"{value:.4f}" for column, value in row.items()]
+            print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def main():

@@ -86,13 +86,14 @@ def trans_scores(mdata, truth):
     return rows
 
 
-def compare(mdata, metacells, genes, priors, truth, **options):
+def compare(mdata, metacells, genes, priors, truth, chain=None):
     """Fit without and with every prior, and print the scores."""
     print("\n| prior | trans AUROC | AUPR ratio | gamma alone, AUROC | AUPR ratio | TFs |\n|---|---|---|---|---|---|")
-    for name, (prior, config) in priors.items():
-        chain = None if prior is None else options.get("chain")
+    config = lg.FitConfig(n_folds=0)
+    for name, (prior, refine) in priors.items():
+        used = None if prior is None else chain
         begin = time.perf_counter()
-        lg.tl.fit(mdata, metacells=metacells, genes=genes, prior=prior, chain=chain, config=config)
+        lg.tl.fit(mdata, metacells=metacells, genes=genes, prior=prior, chain=used, refine=refine, config=config)
         seconds = time.perf_counter() - begin
         found = trans_scores(mdata, truth)
         values = [found[part][value] for part in ("network", "gamma") for value in ("auroc", "aupr_ratio")]
@@ -134,12 +135,11 @@ def blood(options):
             ["source", "target"]
         ].drop_duplicates()
         metacells = lg.pp.metacells(mdata, n_metacells="all", n_neighbors=5)
-        plain, alone = lg.FitConfig(n_folds=0), lg.FitConfig(n_folds=0, epochs=0)
         priors = {
-            "none": (None, plain),
-            "one round": (first, plain),
-            "two rounds": (prior, plain),
-            "two rounds, alone": (prior, alone),
+            "none": (None, True),
+            "one round": (first, True),
+            "two rounds": (prior, True),
+            "two rounds, alone": (prior, False),
         }
         compare(mdata, metacells, genes, priors, truth, chain=find_chain(options.chain))
 
@@ -164,8 +164,7 @@ def cell_lines(options):
     mdata, _ = read_cells(options.data / "snare_h1" / "snare_h1.h5mu", n_cells=0)
     truth = pd.read_csv(options.data / "chip_h1" / "h1_chip_targets.tsv.gz", sep="\t")
     truth = truth.rename(columns={"tf": "source"})[["source", "target"]].drop_duplicates()
-    plain, alone = lg.FitConfig(n_folds=0), lg.FitConfig(n_folds=0, epochs=0)
-    priors = {"none": (None, plain), "three cell lines": (prior, plain), "three cell lines, alone": (prior, alone)}
+    priors = {"none": (None, True), "three cell lines": (prior, True), "three cell lines, alone": (prior, False)}
     compare(mdata, lg.pp.metacells(mdata), None, priors, truth)
 
 

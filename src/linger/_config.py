@@ -18,7 +18,7 @@ class FitConfig:
         Their non-linearity. Sigmoid and tanh predict expression no better, but may infer a better network (Yuan & Duren 2024,
         Extended Data Fig. 2a).
     epochs, learning_rate
-        Full-batch steps of Adam and their first size. With 0 epochs and a prior, the networks are those of the prior alone.
+        Full-batch steps of Adam and their first size.
     decay
         Let the step size fall linearly to 0, which quietens the weights of unused inputs; the authors keep it constant.
     l1
@@ -67,7 +67,7 @@ class FitConfig:
         checks = {
             "hidden": len(self.hidden) == 2 and min(self.hidden) >= 1,
             "activation": self.activation in ("relu", "sigmoid", "tanh"),
-            "epochs": self.epochs >= 0,
+            "epochs": self.epochs >= 1,
             "learning_rate": self.learning_rate > 0,
             "l1": self.l1 >= 0,
             "manifold": self.manifold >= 0,
@@ -81,7 +81,7 @@ class FitConfig:
         wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not ok]
         if wrong:
             msg = (
-                f"FitConfig cannot use {', '.join(wrong)}. Units, n_background and block_size are at least 1, epochs at least 0, n_folds is 0 "
+                f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are at least 1, n_folds is 0 "
                 "or at least 2, learning_rate is above 0, l1, manifold and ewc are not negative, min_overlap and binding_share lie in [0, 1], and "
                 "activation is 'relu', 'sigmoid' or 'tanh'."
             )

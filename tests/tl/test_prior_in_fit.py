@@ -201,13 +201,18 @@ def test_distance_to_the_prior_falls_with_ewc(cells, cells_metacells, prior, tmp
     assert (np.diff(distances) < 0).all(), distances
 
 
-def test_no_epochs_give_the_networks_of_the_prior_alone(cells, cells_metacells, prior, tmp_path):
-    fit(cells, cells_metacells, prior, lg.FitConfig(epochs=0, n_folds=0), store=tmp_path / "networks")
+def test_without_refinement_the_networks_are_those_of_the_prior(cells, cells_metacells, prior, tmp_path):
+    fit(cells, cells_metacells, prior, refine=False, store=tmp_path / "networks")
     store = lg.io.NetworkStore(tmp_path / "networks")
     block = store.block(0)
     rows = prior.rows(prior.genes.get_indexer(store.genes[block["genes"]]))
     for name in ("tf", "w2", "b2", "w3", "b3"):
         np.testing.assert_array_equal(block[name], getattr(rows, name))
+
+
+def test_without_refinement_there_must_be_a_prior(cells, cells_metacells):
+    with pytest.raises(ValueError, match="no prior"):
+        fit(cells, cells_metacells, None, refine=False)
 
 
 def test_half_precision_and_another_layout_refine_to_the_same_network(cells, cells_metacells, prior, bulk, tmp_path):

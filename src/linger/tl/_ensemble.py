@@ -43,6 +43,8 @@ class Trainer(NamedTuple):
     match: Match | None = None
     """What a prior knows of the design; None without a prior."""
     sample_weights: torch.Tensor | None = None
+    refine: bool = True
+    """Whether to train at all; else networks stay as they start."""
 
     def train(self, block: Block, keys: Keys) -> nn.Trained:
         """Train one block from its starting weights."""
@@ -67,7 +69,7 @@ class Trainer(NamedTuple):
             start,
             block.inputs,
             block.targets,
-            epochs=config.epochs,
+            epochs=config.epochs if self.refine else 0,
             learning_rate=config.learning_rate,
             decay=config.decay,
             l1=config.l1,

@@ -38,6 +38,7 @@ def fit(
     metacells: MuData | None = None,
     prior: Prior | str | Path | None = None,
     chain: str | Path | None = None,
+    refine: bool = True,
     groupby: str | None = None,
     genes: Iterable[str] | None = None,
     config: FitConfig | None = None,
@@ -72,6 +73,8 @@ def fit(
         overlap (``FitConfig.min_overlap``); what it lacks starts fresh.
     chain
         Chain file from the prior's genome build to that of the data, such as ``hg19ToHg38.over.chain.gz``.
+    refine
+        Train on the metacells; False takes the networks of the prior as they are (BulkNN in the paper).
     groupby
         Column of ``obs`` with cell types that metacells stay within.
     genes
@@ -129,6 +132,9 @@ def fit(
     config = FitConfig() if config is None else config
     known = read_prior(prior) if isinstance(prior, (str, Path)) else prior
     check_shape(known, config)
+    if known is None and not refine:
+        msg = "refine=False takes the networks of a prior as they are, and there is no prior. Give one: prior=."
+        raise ValueError(msg)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key_added)
     if metacells is not None and (groupby is not None or layer is not None):
         msg = "groupby and layer say how metacells are made, and metacells were given. Leave them out."
@@ -137,7 +143,7 @@ def fit(
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
     design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     match = None if known is None else _match(known, mdata, design, config, chain)
-    trainer = Trainer(config, find_device(device), rng, match)
+    trainer = Trainer(config, find_device(device), rng, match, refine=refine)
     report_design(design, samples, "metacells")
     with _writing(store) as writer:
         graph = train_all(design, samples, trainer, writer=writer)
