@@ -142,7 +142,7 @@ def test_blood_panel_to_a_prior_in_two_rounds_to_cells_of_another_build(real_dat
     assert report["n_genes_matched"] > 0.9 * len(genes)
     assert report["n_peaks_matched"] > 0.5 * report["n_peaks"]
     assert (
-        report["n_prior_peaks_lifted"]
+        report["n_prior_peaks_used"]
         > 0.99 * np.isfinite(second.moments["re_sd"]).sum() * (second.moments["re_sd"] > 0).mean()
     )
     assert report["n_tfs_matched"] > 0.8 * report["n_tfs"]

@@ -130,6 +130,10 @@ def test_bad_input_is_refused(bulk):
         lg.tl.pretrain(bulk[:2].copy())
     with pytest.raises(ValueError, match="normalize"):
         lg.tl.pretrain(bulk, normalize="tpm")
+    with pytest.raises(ValueError, match="fisher must be"):
+        lg.tl.pretrain(bulk, fisher="true")
+    with pytest.raises(ValueError, match="lingergrn"):
+        lg.tl.pretrain(bulk, config=lg.FitConfig.lingergrn())
     negative = bulk.copy()
     negative["rna"].X[0, 0] = -1
     with pytest.raises(ValueError, match="negative"):

@@ -279,6 +279,8 @@ def test_liftover_finds_the_peaks_of_another_build(cells, cells_metacells, bulk,
         fit(cells, cells_metacells, moved)
     with pytest.raises(FileNotFoundError, match="UCSC"):
         fit(cells, cells_metacells, moved, chain=tmp_path / "nowhere.chain")
+    with pytest.raises(ValueError, match="both of hg38"):
+        fit(cells, cells_metacells, prior, chain=chain)
     del cells.uns["linger"]
     with pytest.raises(ValueError, match="by chance"):
         fit(cells, cells_metacells, moved)
@@ -293,6 +295,14 @@ def rewritten(prior, tables, path):
         writer.add_block(prior.read(f"block-{number:05d}") | {"fisher_mean": prior._fisher_mean[rows]}, rows)
     writer.finish(tables)
     return Prior(path)
+
+
+def test_a_few_genes_that_the_prior_lacks_fall_back(cells, cells_metacells, bulk):
+    known, unknown = bulk["rna"].var_names[:70], bulk["rna"].var_names[70:73]
+    prior = lg.tl.pretrain(bulk, genes=known, config=QUICK)
+    fitted = fit(cells, cells_metacells, prior, genes=unknown)
+    assert fitted["rna"].var["linger_fitted"].sum() == 3
+    assert not fitted["rna"].var["linger_prior"].any()
 
 
 def test_another_species_is_refused(cells, cells_metacells, prior, tmp_path):

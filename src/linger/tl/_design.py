@@ -15,6 +15,7 @@ from scipy import sparse
 
 from linger import nn
 from linger._keys import CHROM, DEFAULT_KEY, DISTANCE, MOTIF, START, slot
+from linger._logging import logger
 from linger._validate import known_names, paired, parse_peaks, positions, tf_mask
 
 if TYPE_CHECKING:
@@ -154,6 +155,36 @@ def standardize(raw: np.ndarray) -> Standardized:
     sd[sd <= 1e-6 * np.abs(mean)] = 0
     moments = Standardized(np.empty(0, dtype=np.float32), mean, sd)
     return moments._replace(values=moments.apply(raw))
+
+
+def drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samples]:
+    """Leave out genes whose expression does not vary over the metacells: there is nothing to predict."""
+    varies = samples.target.sd > 0
+    if not varies.any():
+        msg = (
+            "None of the genes varies over the metacells. Check the counts, or use more metacells or fewer neighbours."
+        )
+        raise ValueError(msg)
+    if not varies.all():
+        logger.info("%d genes do not vary over the metacells and are not fitted.", int((~varies).sum()))
+    target = samples.target
+    kept = target._replace(values=target.values[varies], mean=target.mean[varies], sd=target.sd[varies])
+    design = design._replace(genes=design.genes[varies], links=design.links[varies], own_tf=design.own_tf[varies])
+    return design, samples._replace(target=kept)
+
+
+def report_design(design: Design, samples: Samples, unit: str) -> None:
+    """Log what the networks are trained on."""
+    logger.info(
+        "Fitting %d genes from %d TFs and %d peaks (%.0f a gene) over %d %s, %s.",
+        len(design.genes),
+        len(design.tfs),
+        len(design.peaks),
+        design.links.nnz / len(design.genes),
+        len(samples.names),
+        unit,
+        "without motifs, so without the manifold term" if design.affinity is None else "with motifs",
+    )
 
 
 def iterate_blocks(

@@ -153,6 +153,18 @@ def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: Sto
     )
 
 
+def find_device(name: str) -> torch.device:
+    """Return the device called `name`, or raise if it is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        msg = (
+            "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
+        )
+        raise RuntimeError(msg)
+    return torch.device(name)
+
+
 def background_columns(n_samples: int, trainer: Trainer) -> np.ndarray:
     """Return the positions of the metacells that stand for the unknown, sorted."""
     rng = np.random.default_rng([trainer.seed, 1])

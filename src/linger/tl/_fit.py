@@ -19,9 +19,9 @@ from linger.io._prior import Prior, read_prior
 from linger.io._store import StoreWriter
 from linger.pp._metacells import metacells as make_metacells
 from linger.tl._crossval import cross_validate
-from linger.tl._design import Design, Samples, make_design, make_samples
-from linger.tl._ensemble import Graph, Trainer, background_columns, train_all
-from linger.tl._match import Match, match_prior
+from linger.tl._design import Design, Samples, drop_constant_genes, make_design, make_samples, report_design
+from linger.tl._ensemble import Graph, Trainer, background_columns, find_device, train_all
+from linger.tl._match import Match, check_shape, match_prior
 from linger.tl._write_graph import make_slots, write_slots
 
 if TYPE_CHECKING:
@@ -157,62 +157,9 @@ def fit(
     return target if copy else None
 
 
-def find_device(name: str) -> torch.device:
-    """Return the device called `name`, or raise if it is not there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        msg = (
-            "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
-        )
-        raise RuntimeError(msg)
-    return torch.device(name)
-
-
-def drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samples]:
-    """Leave out genes whose expression does not vary over the metacells: there is nothing to predict."""
-    varies = samples.target.sd > 0
-    if not varies.any():
-        msg = (
-            "None of the genes varies over the metacells. Check the counts, or use more metacells or fewer neighbours."
-        )
-        raise ValueError(msg)
-    if not varies.all():
-        logger.info("%d genes do not vary over the metacells and are not fitted.", int((~varies).sum()))
-    target = samples.target
-    kept = target._replace(values=target.values[varies], mean=target.mean[varies], sd=target.sd[varies])
-    design = design._replace(genes=design.genes[varies], links=design.links[varies], own_tf=design.own_tf[varies])
-    return design, samples._replace(target=kept)
-
-
 def _match(prior: Prior, mdata: MuData, design: Design, config: FitConfig, chain: str | Path | None) -> Match:
     genome = mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
     return match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
-
-
-def check_shape(prior: Prior | None, config: FitConfig) -> None:
-    """Raise unless the networks of a prior are those of the settings."""
-    if prior is None or (prior.hidden, prior.activation) == (config.hidden, config.activation):
-        return
-    msg = (
-        f"The prior's networks have hidden={prior.hidden} and activation={prior.activation!r}, the settings hidden={config.hidden} and "
-        f"activation={config.activation!r}. Use config=lg.FitConfig(hidden={prior.hidden}, activation={prior.activation!r})."
-    )
-    raise ValueError(msg)
-
-
-def report_design(design: Design, samples: Samples, unit: str) -> None:
-    """Log what the networks are trained on."""
-    logger.info(
-        "Fitting %d genes from %d TFs and %d peaks (%.0f a gene) over %d %s, %s.",
-        len(design.genes),
-        len(design.tfs),
-        len(design.peaks),
-        design.links.nnz / len(design.genes),
-        len(samples.names),
-        unit,
-        "without motifs, so without the manifold term" if design.affinity is None else "with motifs",
-    )
 
 
 def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData) -> pd.DataFrame | None:

