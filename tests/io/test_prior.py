@@ -13,6 +13,8 @@ from linger.io._prior import PriorWriter
 from linger.tl._bulk import normalize_bulk
 from linger.tl._design import make_design, make_samples
 
+from ..helpers import damage_file
+
 
 @pytest.fixture
 def saved(prior, tmp_path):
@@ -74,15 +76,7 @@ def test_stored_networks_predict_the_bulk_samples(prior, bulk):
 @pytest.mark.parametrize("victim", ["tables.safetensors", "block-00000.safetensors"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_damage_is_refused_and_named(saved, victim, damage):
-    path = saved / victim
-    data = bytearray(path.read_bytes())
-    if damage == "flip":
-        data[-1] ^= 1
-        path.write_bytes(data)
-    elif damage == "cut":
-        path.write_bytes(data[: len(data) // 2])
-    else:
-        path.unlink()
+    damage_file(saved / victim, damage)
     with pytest.raises(ValueError, match=re.escape(victim)):
         lg.io.read_prior(saved)
 

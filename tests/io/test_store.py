@@ -12,6 +12,8 @@ import linger as lg
 from linger import nn
 from linger.io._store import StoreWriter
 
+from ..helpers import damage_file
+
 
 @pytest.fixture
 def store(fitted, tmp_path):
@@ -53,15 +55,7 @@ def test_store_keeps_all_of_alpha(fitted):
 @pytest.mark.parametrize("victim", ["design.safetensors", "block-00000.safetensors"])
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_damage_is_found_and_named(store, victim, damage):
-    path = store / victim
-    data = bytearray(path.read_bytes())
-    if damage == "flip":
-        data[-1] ^= 1
-        path.write_bytes(data)
-    elif damage == "cut":
-        path.write_bytes(data[: len(data) // 2])
-    else:
-        path.unlink()
+    damage_file(store / victim, damage)
     with pytest.raises(ValueError, match=re.escape(victim)):
         lg.io.NetworkStore(store).verify()
 

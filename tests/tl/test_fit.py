@@ -8,7 +8,8 @@ from scipy import sparse
 
 import linger as lg
 
-KINDS = ("trans", "cis", "binding")
+from ..helpers import KINDS, assert_same, tables
+
 QUICK = lg.FitConfig(epochs=20, n_folds=0, binding_share=1.0)
 
 
@@ -22,16 +23,6 @@ def linked():
 @pytest.fixture
 def metacells(linked):
     return lg.pp.metacells(linked, n_metacells=40, n_neighbors=20)
-
-
-def tables(mdata):
-    return {kind: lg.get.network(mdata, kind=kind).set_index(["source", "target"]).sort_index() for kind in KINDS}
-
-
-def assert_same(one, other, rtol):
-    for kind in KINDS:
-        a, b = one[kind]["weight"].align(other[kind]["weight"], fill_value=0)
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * a.max(), err_msg=kind)
 
 
 def test_slots(fitted):

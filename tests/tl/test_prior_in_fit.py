@@ -17,18 +17,9 @@ from linger.io._prior import Prior, PriorTables, PriorWriter, Round
 from linger.tl._design import iterate_blocks, make_design, make_samples
 from linger.tl._match import match_prior, start_from_prior
 
-KINDS = ("trans", "cis", "binding")
+from ..helpers import assert_same, tables
+
 QUICK = lg.FitConfig(epochs=10, n_folds=0, binding_share=1.0)
-
-
-def tables(mdata):
-    return {kind: lg.get.network(mdata, kind=kind).set_index(["source", "target"]).sort_index() for kind in KINDS}
-
-
-def assert_same(one, other, rtol):
-    for kind in KINDS:
-        a, b = one[kind]["weight"].align(other[kind]["weight"], fill_value=0)
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * a.max(), err_msg=kind)
 
 
 def fit(mdata, metacells, prior, config=QUICK, **options):
