@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import logging
 
+import numpy as np
 import pandas as pd
+from scipy import sparse
 
 import linger as lg
 
@@ -33,6 +35,9 @@ def variants(mdata):
     strength["binding", "alpha + B everywhere"] = everywhere
     path = everywhere[:, found["cis"].sources.get_indexer(found["binding"].targets)] @ found["cis"].matrix
     strength["trans", "path with alpha + B everywhere"] = strength["trans", "gamma alone"].multiply(path)
+    strength["cis", "linger with a decay of 200 kb"] = with_decay(
+        mdata, strength["cis", "beta alone"], found["cis"], 200_000
+    )
     for (kind, name), matrix in strength.items():
         edges = matrix.tocoo()
         yield (
@@ -46,6 +51,14 @@ def variants(mdata):
                 }
             ),
         )
+
+
+def with_decay(mdata, beta, cis, d0):
+    """Return beta exp(-d / d0) for another d0 than the paper's 25 kb."""
+    rows, cols = (mdata.var_names.get_indexer(names) for names in (cis.sources, cis.targets))
+    edges = beta.tocoo()
+    distance = np.asarray(mdata.varp["linger_distance"][rows[edges.row], cols[edges.col]]).ravel()
+    return sparse.csr_matrix((edges.data * np.exp(-distance / d0), (edges.row, edges.col)), shape=beta.shape)
 
 
 def measure(seed, **options):

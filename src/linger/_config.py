@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -71,7 +72,7 @@ class FitConfig:
             "learning_rate": self.learning_rate > 0,
             "l1": self.l1 >= 0,
             "manifold": self.manifold >= 0,
-            "ewc": self.ewc >= 0,
+            "ewc": self.ewc >= 0 and (math.isfinite(self.ewc) or not self.authors),
             "min_overlap": 0 <= self.min_overlap <= 1,
             "n_background": self.n_background >= 1,
             "n_folds": self.n_folds == 0 or self.n_folds >= 2,
@@ -82,7 +83,7 @@ class FitConfig:
         if wrong:
             msg = (
                 f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are at least 1, n_folds is 0 "
-                "or at least 2, learning_rate is above 0, l1, manifold and ewc are not negative, min_overlap and binding_share lie in [0, 1], and "
+                "or at least 2, learning_rate is above 0, l1, manifold and ewc are not negative (and ewc is finite with the authors' terms), min_overlap and binding_share lie in [0, 1], and "
                 "activation is 'relu', 'sigmoid' or 'tanh'."
             )
             raise ValueError(msg)
@@ -112,4 +113,4 @@ class FitConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values that h5mu and JSON can hold."""
-        return {**asdict(self), "hidden": list(self.hidden)}
+        return {**asdict(self), "hidden": list(self.hidden), "ewc": self.ewc if math.isfinite(self.ewc) else "inf"}

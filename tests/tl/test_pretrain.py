@@ -182,6 +182,7 @@ def test_second_round_starts_from_the_first_and_adds_its_knowledge(bulk):
     first = lg.tl.pretrain(bulk[:15].copy(), config=QUICK)
     frozen = lg.tl.pretrain(bulk[15:].copy(), prior=first, config=lg.FitConfig(epochs=10, ewc=float("inf")))
     assert [entry.n_samples for entry in frozen.rounds] == [15, 15]
+    assert frozen.rounds[1].settings["config"]["ewc"] == "inf"  # JSON has no infinity
     one, two = weights_of(first), weights_of(frozen)
     shared = [key for key in one if key in two and one[key][1].any()]
     assert len(shared) > 1000

@@ -308,3 +308,5 @@ def test_authors_choices_run_and_differ(cells, cells_metacells, prior):
     assert (config.l1, config.manifold, config.ewc, config.decay, config.authors) == (0.01, 1.0, 0.1, False, True)
     theirs, ours = fit(cells, cells_metacells, prior, config), fit(cells, cells_metacells, prior)
     assert abs(theirs.varp["linger_trans"] - ours.varp["linger_trans"]).max() > 1e-3
+    with pytest.raises(ValueError, match="ewc=inf"):
+        lg.FitConfig.lingergrn(ewc=float("inf"))
