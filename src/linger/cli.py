@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import linger as lg
+from linger._validate import known_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_pretrain(commands: Any) -> None:
     pretrain = commands.add_parser("pretrain", help="make a prior from bulk samples with RNA and ATAC or DNase")
     pretrain.set_defaults(command=_pretrain)
-    pretrain.add_argument("--rna", type=Path, required=True, help="table, a gene a row and a sample a column")
+    pretrain.add_argument(
+        "--rna", type=Path, required=True, help="table (.csv, else tabs), a gene a row and a sample a column"
+    )
     atac = pretrain.add_mutually_exclusive_group(required=True)
     atac.add_argument("--atac", type=Path, help="table, a peak (chr:start-end) a row and a sample a column")
     atac.add_argument(
@@ -119,7 +122,8 @@ def _pretrain(options: argparse.Namespace) -> None:
     else:
         atac = _read_table(options.atac)
     if options.samples is not None:
-        rna = rna.loc[rna.index.intersection(options.samples)]
+        known = atac.index if hasattr(atac, "index") else atac.obs_names
+        rna = rna.loc[known_names(options.samples, rna.index.intersection(known), "samples in both tables")]
     prior = lg.tl.pretrain(
         (rna, atac),
         genome=options.genome,
@@ -136,11 +140,11 @@ def _pretrain(options: argparse.Namespace) -> None:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    """Read a table with features in rows, and return it with samples in rows; values of a feature given twice are added."""
+    """Read a table (.csv, else tabs) with features in rows, and return it with samples in rows; a feature given twice is added up."""
     import pandas as pd
 
-    table = pd.read_csv(path, sep=None, engine="python", index_col=0)
-    return table.groupby(level=0).sum().T
+    table = pd.read_csv(path, sep="," if ".csv" in path.suffixes else "\t", index_col=0)
+    return table.groupby(level=0).sum(min_count=1).T  # a value that is missing stays missing, and is refused
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -185,6 +189,9 @@ def _check_files(options: argparse.Namespace) -> None:
         if path is not None and not path.is_file():
             msg = f"There is no file {path}."
             raise FileNotFoundError(msg)
+    if options.prior is not None and not options.prior.is_dir():
+        msg = f"There is no prior {options.prior}. Make one: linger pretrain."
+        raise FileNotFoundError(msg)
     if options.output.resolve() == options.input.resolve():
         msg = f"-o names the input, {options.input}; write to another file."
         raise ValueError(msg)

@@ -191,6 +191,41 @@ def test_wrong_files_are_named(folder, file, content, message):
     assert "data_bulk" in str(error.value) or file.startswith(("TFName", "chr1_gene"))
 
 
+def test_parameters_and_repeated_pairs_are_read(folder):
+    """Tensors that want gradients are tensors; of partners in hg38 the first counts."""
+    fishers = torch.load(folder.path / "fisher_chr1.pt", weights_only=True)
+    fishers[0][0].requires_grad_()
+    torch.save(fishers, folder.path / "fisher_chr1.pt")
+    path = folder.path / "hg38_hg19_pair.bed"
+    lines = path.read_text().splitlines()
+    elsewhere = lines[0].replace(lines[0].split("\t")[1], "77", 1)
+    path.write_text("\n".join([*lines, elsewhere]) + "\n")
+    prior = lg.io.read_lingergrn_prior(folder.path)
+    assert tuple(prior.peaks.iloc[0]) == folder.hg38[0]
+    assert len(prior.peaks) == N_PEAKS
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9, 0.99])
+def test_a_file_that_was_cut_is_named(folder, share):
+    path = folder.path / "fisher_chr1.pt"
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match=r"fisher_chr1\.pt is refused"):
+        lg.io.read_lingergrn_prior(folder.path)
+
+
+def test_values_that_are_none_are_refused(folder):
+    for name, value, place in (("fisher", -1.0, (0, 0)), ("fisher", float("nan"), (3, 2))):
+        fishers = torch.load(folder.path / f"{name}_chr1.pt", weights_only=True)
+        fishers[1][0][place] = value
+        torch.save(fishers, folder.path / f"{name}_chr1.pt")
+        with pytest.raises(ValueError, match="missing or negative"):
+            lg.io.read_lingergrn_prior(folder.path)
+    write_lines(folder.path / "TFName.txt", [*TFS[:-1], TFS[0]])
+    with pytest.raises(ValueError, match="names twice: 'TF0'"):
+        lg.io.read_lingergrn_prior(folder.path)
+
+
 def test_missing_files_are_named(folder, tmp_path):
     (folder.path / "fisher_chrX.pt").unlink()
     with pytest.raises(FileNotFoundError, match=r"fisher_chrX\.pt"):

@@ -80,8 +80,11 @@ def test_files_by_sample(folder):
         ("chr1\t5\t9\n", {}, "value='binary'"),
         ("chr1\t5\n", {"value": "binary"}, "start and end"),
         ("chr1\t9\t5\n", {"value": "binary"}, "do not parse"),
-        ("chr1\tx\t5\n", {"value": "binary"}, "line 1"),
+        ("chr1\t1\t5\nchr1\tx\t5\n", {"value": "binary"}, r"\(2 but"),
         ("chr1\t5\t9\n", {"value": "height"}, "value must be"),
+        ("chr1\t5\t9\ta\t1\t.\t-1\n", {}, "negative numbers in column 7"),
+        ("\t5\t9\n", {"value": "binary"}, "do not parse"),
+        ("# nothing\n", {"value": "binary"}, "None of the files"),
     ],
 )
 def test_bad_files_are_named(tmp_path, text, options, message):
@@ -93,3 +96,22 @@ def test_bad_files_are_named(tmp_path, text, options, message):
 def test_empty_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="no narrowPeak"):
         lg.io.read_peaks_panel(tmp_path)
+
+
+def test_quotes_comments_and_odd_chromosomes_are_read_as_they_are(tmp_path):
+    text = (
+        '#header\ntrack name="x y"\nchr1\t1\t5\t"a\nchr1\t10\t20\tpeak#2\nNA\t1\t5\tb"\n\ntrack_scaffold\t1\t9\tc\r\n'
+    )
+    (tmp_path / "odd.bed").write_bytes(text.encode())
+    (tmp_path / "empty.bed").write_text("")
+    panel = lg.io.read_peaks_panel(tmp_path, value="binary")
+    assert set(panel.var_names) == {"chr1:1-5", "chr1:10-20", "NA:1-5", "track_scaffold:1-9"}
+    assert panel["empty"].X.nnz == 0
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "cut.bed.gz").write_bytes(gzip.compress(b"chr1\t1\t5\n" * 1000)[:-20])
+    with pytest.raises(ValueError, match=r"cut\.bed\.gz cannot be read"):
+        lg.io.read_peaks_panel(tmp_path, value="binary")
+    with pytest.raises(TypeError, match="list"):
+        lg.io.read_peaks_panel([tmp_path / "cut.bed.gz"])

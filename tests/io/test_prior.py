@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +112,85 @@ def test_interrupted_writing_leaves_the_old_prior(prior, saved, monkeypatch):
         prior.save(saved)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_interrupt_while_folders_are_swapped_leaves_the_old_prior(prior, saved, monkeypatch, error):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    rename, calls = Path.rename, []
+
+    def fail_second(self, target):
+        calls.append(self)
+        if len(calls) == 2:
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_second)
+    with pytest.raises(error):
+        prior.save(saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_changes_of_the_index_are_noticed(saved):
+    index = saved / "index.json"
+    whole = json.loads(index.read_text())
+    for change in ({"genes": whole["genes"][::-1]}, {"hidden": [32, 8]}, {"sha256": []}):
+        index.write_text(json.dumps(whole | change))
+        with pytest.raises(ValueError, match=r"index\.json"):
+            lg.io.read_prior(saved)
+    for key in ("sha256", "genes", "checksum"):
+        index.write_text(json.dumps({name: value for name, value in whole.items() if name != key}))
+        with pytest.raises(ValueError, match=r"index\.json"):
+            lg.io.read_prior(saved)
+    index.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"index\.json is damaged"):
+        lg.io.read_prior(saved)
+
+
+def test_damage_is_noticed_when_a_block_is_first_read(saved):
+    path = saved / "block-00000.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    opened = lg.io.Prior(saved)
+    with pytest.raises(ValueError, match="block-00000"):
+        opened.rows(np.arange(len(opened.genes)))
+    assert lg.io.read_prior(saved, verify=False).rows(np.arange(3)).tf.any()
+
+
+def test_peaks_out_of_order_are_refused(prior, tmp_path):
+    links = prior.links.copy()
+    row = np.flatnonzero(np.diff(links.indptr) > 1)[0]
+    span = slice(*links.indptr[row : row + 2])
+    links.indices[span] = links.indices[span][::-1]
+    links.has_sorted_indices = False
+    writer = PriorWriter(tmp_path / "prior")
+    writer.add_block(prior.read("block-00000") | {"fisher_mean": prior.fisher_mean[:16]}, np.arange(16))
+    writer.finish(prior._tables()._replace(links=links))
+    with pytest.raises(ValueError, match="ascending"):
+        lg.io.read_prior(tmp_path / "prior")
+
+
+def test_half_precision_never_overflows(prior, tmp_path):
+    writer = PriorWriter(tmp_path / "prior", precision="float16")
+    for number in np.unique(prior._place[0]):
+        rows = np.flatnonzero(prior._place[0] == number)
+        rows = rows[np.argsort(prior._place[1][rows])]
+        arrays = prior.read(f"block-{number:05d}")
+        writer.add_block(
+            arrays | {"tf_fisher": arrays["tf_fisher"] * 1e7, "fisher_mean": prior.fisher_mean[rows]}, rows
+        )
+    writer.finish(prior._tables())
+    read = lg.io.read_prior(tmp_path / "prior").rows(np.arange(len(prior.genes)))
+    assert np.isfinite(read.tf_fisher).all()
+    assert read.tf_fisher.max() == np.finfo(np.float16).max
+
+
+def test_an_empty_folder_may_be_filled(prior, tmp_path):
+    (tmp_path / "prior").mkdir()
+    prior.save(tmp_path / "prior")
+    assert len(lg.io.read_prior(tmp_path / "prior").genes) == len(prior.genes)
 
 
 def test_other_folders_are_never_replaced(prior, tmp_path, fitted):

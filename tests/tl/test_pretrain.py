@@ -8,8 +8,8 @@ from anndata import AnnData
 
 import linger as lg
 from linger import nn
-from linger.tl._bulk import quantile_normalize
-from linger.tl._design import iterate_blocks, make_design, make_samples
+from linger.tl._bulk import normalize_bulk, quantile_normalize
+from linger.tl._design import drop_constant_genes, iterate_blocks, make_design, make_samples
 from linger.tl._ensemble import Keys, Trainer
 
 QUICK = lg.FitConfig(epochs=10, n_folds=0, binding_share=1.0)
@@ -52,17 +52,23 @@ def test_prior_knows_what_it_was_made_of(prior, bulk):
 
 
 @pytest.mark.parametrize("fisher", ["empirical", "model"])
-def test_fisher_in_the_prior_is_that_of_the_trained_networks(bulk, fisher):
-    prior = lg.tl.pretrain(bulk, config=QUICK, fisher=fisher, normalize=None)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fisher_in_the_prior_is_that_of_the_trained_networks(bulk, fisher, weighted):
+    names = bulk.obs_names.sort_values()
+    weights = pd.Series(np.linspace(0.5, 1.5, bulk.n_obs), index=names) if weighted else None
+    prior = lg.tl.pretrain(bulk, config=QUICK, fisher=fisher, normalize=None, sample_weights=weights)
     design = make_design(bulk, genes=None, rna_key="rna", atac_key="atac", key_added="linger")
     samples = make_samples(bulk, design, rna_key="rna", atac_key="atac")
-    trainer = Trainer(QUICK, torch.device("cpu"), 0)
+    sample_weights = torch.tensor(weights.to_numpy(), dtype=torch.float32) if weighted else None
+    trainer = Trainer(QUICK, torch.device("cpu"), 0, sample_weights=sample_weights)
     block = next(iter(iterate_blocks(design, samples, block_size=16, device=torch.device("cpu"), manifold=True)))
-    weights = trainer.train(block, Keys.of(design)).weights
+    trained = trainer.train(block, Keys.of(design)).weights
     targets = block.targets if fisher == "empirical" else None
-    expected, mean = nn.normalized(nn.fisher_information(weights, block.inputs, targets), block.inputs)
+    expected, mean = nn.normalized(
+        nn.fisher_information(trained, block.inputs, targets, sample_weights=sample_weights), block.inputs
+    )
     rows = prior.rows(prior.genes.get_indexer(design.genes[block.rows]))
-    np.testing.assert_allclose(rows.tf, weights.tf, rtol=1e-6)
+    np.testing.assert_allclose(rows.tf, trained.tf, rtol=1e-6)
     np.testing.assert_allclose(rows.tf_fisher, expected.tf, rtol=1e-5)
     np.testing.assert_allclose(rows.fisher_mean, mean, rtol=1e-5)
 
@@ -92,6 +98,16 @@ def test_a_pair_of_tables_needs_a_known_genome(bulk):
     with pytest.raises(TypeError, match="pair"):
         lg.tl.pretrain([1, 2, 3])
     rna, atac = as_tables(bulk)
+    with pytest.raises(TypeError, match="DataFrame"):
+        lg.tl.pretrain((rna.to_numpy(), atac), genome="hg38")
+    with pytest.raises(ValueError, match=r"table\.T\.groupby"):
+        lg.tl.pretrain((pd.concat([rna, rna], axis=1), atac), genome="hg38")
+    with pytest.raises(ValueError, match="not hold numbers: 'biotype'"):
+        lg.tl.pretrain((rna.assign(biotype="x"), atac), genome="hg38")
+    with pytest.raises(ValueError, match="no names"):
+        lg.tl.pretrain((rna.reset_index(drop=True), atac), genome="hg38")
+    with pytest.raises(ValueError, match="wrong way round"):
+        lg.tl.pretrain((rna.T, atac.T), genome="hg38")
     with pytest.raises(ValueError, match="samples are in both"):
         lg.tl.pretrain((rna, atac.set_axis([f"other{i}" for i in range(len(atac))])), genome="hg38")
 
@@ -145,8 +161,18 @@ def test_bad_input_is_refused(bulk):
         lg.tl.pretrain(empty)
     with pytest.raises(KeyError, match="lacks 29 samples"):
         lg.tl.pretrain(bulk, sample_weights=pd.Series([1.0], index=bulk.obs_names[:1]))
-    with pytest.raises(ValueError, match="not all 0"):
+    with pytest.raises(ValueError, match="not negative"):
+        lg.tl.pretrain(bulk, sample_weights=pd.Series(-1.0, index=bulk.obs_names))
+    with pytest.raises(ValueError, match=r"0 bulk samples|empty"):
         lg.tl.pretrain(bulk, sample_weights=pd.Series(0.0, index=bulk.obs_names))
+    with pytest.raises(ValueError, match="more than once"):
+        lg.tl.pretrain(bulk, sample_weights=pd.Series(1.0, index=[*bulk.obs_names, *bulk.obs_names]))
+    with pytest.raises(TypeError, match="Series"):
+        lg.tl.pretrain(bulk, sample_weights=np.ones(30))
+    with pytest.raises(ValueError, match="there is none"):
+        lg.tl.pretrain(bulk, chain="some.chain")
+    with pytest.raises(TypeError, match="Prior or its folder"):
+        lg.tl.pretrain(bulk, prior=3)
     bulk.uns["linger"]["genome"] = "hg38"
     with pytest.raises(ValueError, match="located in 'hg38'"):
         lg.tl.pretrain(bulk, genome="hg19")
@@ -172,10 +198,74 @@ def test_quantile_normalization_gives_all_samples_the_same_values():
     np.testing.assert_allclose(tied[0], [0.75, 0.75, 3.0])
 
 
-def test_quantile_option_runs(bulk):
-    assert len(lg.tl.pretrain(bulk, config=QUICK, normalize="quantile").genes) == len(
-        lg.tl.pretrain(bulk, config=QUICK).genes
+@pytest.mark.parametrize("normalize", ["log", "quantile"])
+def test_values_are_scaled_to_a_million_and_logged(bulk, normalize):
+    found = normalize_bulk(bulk, normalize, rna_key="rna", atac_key="atac", layer=None)
+    for key in ("rna", "atac"):
+        counts = bulk[key].X.toarray().astype(np.float64)
+        expected = np.log1p(1e6 * counts / counts.sum(axis=1, keepdims=True))
+        if normalize == "quantile":
+            order = np.sort(expected, axis=1).mean(axis=0)
+            values = np.sort(found[key].X, axis=1)
+            np.testing.assert_allclose(values.sum(axis=1), order.sum(), rtol=1e-5)
+        else:
+            np.testing.assert_allclose(found[key].X.toarray(), expected, rtol=1e-5)
+
+
+def test_quantile_normalization_is_used(bulk):
+    one, other = (
+        lg.tl.pretrain(bulk, config=QUICK, normalize=normalize).moments["tf_mean"] for normalize in ("log", "quantile")
     )
+    assert not np.allclose(one, other, rtol=1e-3)
+
+
+def test_samples_of_weight_zero_are_left_out(bulk):
+    weights = pd.Series(1.0, index=bulk.obs_names)
+    weights.iloc[:10] = 0
+    assert_same_prior(
+        lg.tl.pretrain(bulk, config=QUICK, sample_weights=weights), lg.tl.pretrain(bulk[10:].copy(), config=QUICK)
+    )
+
+
+def test_second_round_averages_the_information_by_numbers_of_samples(bulk, tmp_path):
+    one, two = bulk[:10].copy(), bulk[10:].copy()
+    first = lg.tl.pretrain(one, config=QUICK)
+    first.save(tmp_path / "first")
+    second = lg.tl.pretrain(two, prior=tmp_path / "first", config=QUICK)
+    design = make_design(two, genes=None, rna_key="rna", atac_key="atac", key_added="linger")
+    values = normalize_bulk(two, "log", rna_key="rna", atac_key="atac", layer=None)
+    design, samples = drop_constant_genes(design, make_samples(values, design, rna_key="rna", atac_key="atac"))
+    block = next(iter(iterate_blocks(design, samples, block_size=4, device=torch.device("cpu"), manifold=False)))
+    genes = design.genes[block.rows]
+    assert genes.isin(first.genes).all()
+    rows, before = second.rows(second.genes.get_indexer(genes)), first.rows(first.genes.get_indexer(genes))
+    re = np.zeros((len(genes), 64, block.inputs.re.shape[1]), np.float32)
+    old = np.zeros_like(re)
+    re[:, :, 0] = rows.bias
+    for g in range(len(genes)):
+        span, ours = slice(*rows.offsets[g : g + 2]), block.columns[g, : block.n_res[g]]
+        re[g, :, 1 : len(ours) + 1] = rows.re[span].T
+        theirs = first.links[first.genes.get_loc(genes[g])].indices
+        fisher = dict(zip(first_names(first)[theirs], before.re_fisher[slice(*before.offsets[g : g + 2])], strict=True))
+        known = dict(zip(first_names(first), first.usable("re"), strict=True))
+        for p, peak in enumerate(design.peaks[ours]):
+            old[g, :, 1 + p] = fisher[peak] if known[peak] else 0
+    weights = nn.Weights(*(torch.from_numpy(part) for part in (rows.tf, re, rows.w2, rows.b2, rows.w3, rows.b3)))
+    new, mean = nn.normalized(nn.fisher_information(weights, block.inputs, block.targets), block.inputs)
+    tf_old = torch.from_numpy(before.tf_fisher * first.usable("tf") * block.inputs.tf.any(dim=1).numpy())
+    old = torch.from_numpy(old) * block.inputs.re.any(dim=2)[:, None]
+    both = nn.Fisher((10 * tf_old + 20 * new.tf) / 30, (10 * old + 20 * new.re) / 30)
+    expected = nn.normalized(both, block.inputs)[0]
+    np.testing.assert_allclose(rows.tf_fisher, expected.tf, rtol=1e-3, atol=1e-4)
+    for g in range(len(genes)):
+        found = rows.re_fisher[slice(*rows.offsets[g : g + 2])].T
+        np.testing.assert_allclose(found, expected.re[g, :, 1 : found.shape[1] + 1], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(rows.fisher_mean, (10 * before.fisher_mean + 20 * mean.numpy()) / 30, rtol=1e-3)
+
+
+def first_names(prior):
+    peaks = prior.peaks
+    return (peaks["chrom"] + ":" + peaks["start"].astype(str) + "-" + peaks["end"].astype(str)).to_numpy()
 
 
 def test_second_round_starts_from_the_first_and_adds_its_knowledge(bulk):

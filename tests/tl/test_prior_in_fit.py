@@ -15,7 +15,8 @@ import linger as lg
 from linger import nn
 from linger.io._prior import Prior, PriorTables, PriorWriter, Round
 from linger.tl._design import iterate_blocks, make_design, make_samples
-from linger.tl._match import match_prior, start_from_prior
+from linger.tl._ensemble import Keys, Trainer
+from linger.tl._match import _check_peaks, _overlaps, match_prior, start_from_prior
 
 from ..helpers import assert_same, tables
 
@@ -56,7 +57,8 @@ def scattered(cells, cells_metacells, tmp_path):
     located = design.locations.reset_index(drop=True)
     moved = [located.assign(start=located["start"] + shift, end=located["end"] + shift) for shift in (-250, 120)]
     wide = located.iloc[::7].assign(end=lambda peaks: peaks["end"] + 3000)
-    peaks = pd.concat([*moved, wide]).query("start >= 0").sample(frac=0.8, random_state=1).reset_index(drop=True)
+    same = located.iloc[3::11]
+    peaks = pd.concat([*moved, wide, same]).query("start >= 0").sample(frac=0.8, random_state=1).reset_index(drop=True)
     genes = pd.Index([*rng.permutation(design.genes)[:50], "elsewhere1", "elsewhere2"], dtype=object)
     tfs = pd.Index([*rng.permutation(design.tfs)[:12], "TFelsewhere"], dtype=object)
     prior, arrays = random_prior(tmp_path, genes, tfs, peaks)
@@ -73,7 +75,10 @@ def plain_match(design, prior, min_overlap):
             shorter = min(ours.end - ours.start, theirs.end - theirs.start)
             if k and ours.chrom == theirs.chrom and overlap >= max(1, min_overlap * shorter):
                 shared[j, k] = overlap
-    return shared
+    ours, theirs = (list(frame.itertuples(index=False, name=None)) for frame in (design.locations, prior.peaks))
+    equal = {k: ours.index(peak) for k, peak in enumerate(theirs) if peak in ours}
+    assert len(equal) > 10
+    return {(j, k): value for (j, k), value in shared.items() if equal.get(k, j) == j}
 
 
 def test_peaks_match_as_in_a_plain_double_loop(scattered):
@@ -99,7 +104,10 @@ def test_starting_weights_equal_a_plain_loop(scattered):
         for row, gene in enumerate(design.genes[block.rows]):
             place = prior.genes.get_indexer([gene])[0]
             if place < 0:
-                assert all((w[row] == 9).all() for w in weights)
+                used = block.inputs.tf.any(dim=1)
+                assert (weights.tf[row][:, used] == 9).float().mean() > 0.9  # all but its own TF
+                assert (weights.re[row][:, block.inputs.re[row].any(dim=1)] == 9).all()
+                assert all((getattr(weights, name)[row] == 9).all() for name in ("w2", "b2", "w3", "b3"))
                 assert not anchor.tf_pull[row].any()
                 assert not anchor.re_pull[row].any()
                 continue
@@ -108,8 +116,10 @@ def test_starting_weights_equal_a_plain_loop(scattered):
             np.testing.assert_array_equal(weights.re[row, :, 0], arrays["re"][place, :, 0])
             for k, tf in enumerate(design.tfs):
                 there = prior.tfs.get_indexer([tf])[0]
-                known = there > 0  # TF 0 of the prior did not vary
-                np.testing.assert_array_equal(weights.tf[row, :, k], arrays["tf"][place, :, there] if known else 9)
+                known = there > 0 and tf != gene and block.inputs.tf[k].any()  # TF 0 of the prior did not vary
+                fresh_value = 0 if tf == gene or not block.inputs.tf[k].any() else 9
+                expected = arrays["tf"][place, :, there] if known else np.full(64, fresh_value)
+                np.testing.assert_array_equal(weights.tf[row, :, k], expected)
                 pull = arrays["tf_fisher"][place, :, there] / n_weights[row].item() if known else np.zeros(64)
                 np.testing.assert_allclose(anchor.tf_pull[row, :, k], pull, rtol=1e-6)
             ours = block.columns[row, : block.n_res[row]]
@@ -123,6 +133,10 @@ def test_starting_weights_equal_a_plain_loop(scattered):
                         fisher += share * arrays["re_fisher"][place, :, 1 + q]
                         total += share
                 n_many += total > 1.01 or 0 < total < 0.99
+                if not block.inputs.re[row, 1 + p].any():  # closed in all metacells
+                    np.testing.assert_array_equal(weights.re[row, :, 1 + p], 0)
+                    assert not anchor.re_pull[row, :, 1 + p].any()
+                    continue
                 expected = weight if total else np.full(64, 9.0)
                 np.testing.assert_allclose(weights.re[row, :, 1 + p], expected, rtol=1e-5)
                 pull = fisher / total / n_weights[row].item() if total else np.zeros(64)
@@ -130,6 +144,24 @@ def test_starting_weights_equal_a_plain_loop(scattered):
             assert not anchor.re_pull[row, :, 1 + len(ours) :].any()
             assert not anchor.re_pull[row, :, 0].any()
     assert n_many > 100
+
+
+def test_authors_start_is_fresh_and_their_information_as_it_was(scattered):
+    design, samples, prior, _, match = scattered
+    block = next(iter(iterate_blocks(design, samples, block_size=50, device=torch.device("cpu"), manifold=False)))
+    keys = Keys.of(design)
+    theirs = Trainer(lg.FitConfig.lingergrn(), torch.device("cpu"), 0, match).start(block, keys)
+    ours = Trainer(lg.FitConfig(), torch.device("cpu"), 0, match).start(block, keys)
+    fresh, none = Trainer(lg.FitConfig(), torch.device("cpu"), 0).start(block, keys)
+    assert none is None
+    assert all(torch.equal(a, b) for a, b in zip(theirs[0], fresh, strict=True))
+    assert not torch.equal(ours[0].tf, fresh.tf)
+    places = match.genes[block.rows]
+    scale = nn.n_weights(block.inputs, 64).numpy() * np.where(places >= 0, prior.fisher_mean[places], 0)
+    for name in ("tf_pull", "re_pull"):
+        expected = getattr(ours[1], name).numpy() * scale[:, None, None]
+        assert expected.any()
+        np.testing.assert_allclose(getattr(theirs[1], name), expected, rtol=1e-5)
 
 
 def test_report_and_marks(cells, cells_metacells, prior, tmp_path):
@@ -201,8 +233,67 @@ def test_without_refinement_the_networks_are_those_of_the_prior(cells, cells_met
         np.testing.assert_array_equal(block[name], getattr(rows, name))
 
 
+def test_without_refinement_what_the_prior_lacks_stays_out(cells, cells_metacells, bulk):
+    known = bulk["rna"].var_names[:40]
+    prior = lg.tl.pretrain(bulk, genes=known, config=QUICK)
+    hidden = prior.tfs[0]
+    prior.tfs = prior.tfs.where(prior.tfs != hidden, "elsewhere")
+    fitted = fit(cells, cells_metacells, prior, refine=False)
+    marked = fitted["rna"].var["linger_fitted"]
+    assert set(marked.index[marked]) == set(prior.genes)
+    trans = lg.get.network(fitted, kind="trans")
+    assert set(trans["target"]) <= set(prior.genes)
+    assert hidden not in set(trans.loc[trans["gamma"] > 0, "source"])
+    assert not fitted.uns["linger"]["fit"]["refine"]
+    with pytest.raises(ValueError, match="none of the genes"):
+        fit(cells, cells_metacells, prior, refine=False, genes=bulk["rna"].var_names[40:43])
+    with pytest.raises(ValueError, match="random weights"):
+        fit(cells, cells_metacells, prior, lg.FitConfig.lingergrn(n_folds=0), refine=False)
+
+
+def test_a_gene_never_predicts_itself_whatever_the_prior_holds(scattered):
+    design, samples, _, _, match = scattered
+    for block in iterate_blocks(design, samples, block_size=50, device=torch.device("cpu"), manifold=False):
+        weights, anchor = Trainer(lg.FitConfig(), torch.device("cpu"), 0, match).start(block, Keys.of(design))
+        own = block.inputs.own_gene, slice(None), block.inputs.own_tf
+        assert not weights.tf[own].any()
+        assert not anchor.tf_pull[own].any()
+
+
+def test_settings_may_come_from_their_dictionary(cells, cells_metacells, prior):
+    config = lg.FitConfig(**{**prior.rounds[0].settings["config"], "n_folds": 0})
+    assert config.hidden == (64, 16)
+    assert lg.FitConfig(**lg.FitConfig(ewc=float("inf")).to_dict()).ewc == float("inf")
+    fit(cells, cells_metacells, prior, config)
+
+
+def test_a_replaced_prior_is_noticed(cells, cells_metacells, prior, bulk, tmp_path):
+    prior.save(tmp_path / "prior")
+    opened = lg.io.read_prior(tmp_path / "prior")
+    lg.tl.pretrain(bulk[:15].copy(), config=QUICK).save(tmp_path / "prior")
+    with pytest.raises(ValueError, match="replaced"):
+        fit(cells, cells_metacells, opened)
+
+
+def random_intervals(n, seed, length=10_000_000):
+    start = np.random.default_rng(seed).integers(0, length, n)
+    return pd.DataFrame({"chrom": "chr1", "start": start, "end": start + 500})
+
+
+def test_peaks_that_overlap_by_chance_are_refused_unless_builds_are_known():
+    data, other = random_intervals(3000, 0), random_intervals(3000, 1)
+    shared = _overlaps(data, other, len(other), 0.5)
+    assert (shared.getnnz(axis=1) > 0).mean() > 0.1
+    with pytest.raises(ValueError, match="more often"):
+        _check_peaks(shared, data, other, 0.5, same_build=False)
+    _check_peaks(shared, data, other, 0.5, same_build=True)
+    _check_peaks(_overlaps(data, data, len(data), 0.5), data, data, 0.5, same_build=False)
+    with pytest.raises(ValueError, match="0 of 3000"):
+        _check_peaks(sparse.csr_matrix((3000, 3000)), data, other, 0.5, same_build=True)
+
+
 def test_without_refinement_there_must_be_a_prior(cells, cells_metacells):
-    with pytest.raises(ValueError, match="no prior"):
+    with pytest.raises(ValueError, match="there is none"):
         fit(cells, cells_metacells, None, refine=False)
 
 
@@ -270,10 +361,14 @@ def test_liftover_finds_the_peaks_of_another_build(cells, cells_metacells, bulk,
         fit(cells, cells_metacells, moved)
     with pytest.raises(FileNotFoundError, match="UCSC"):
         fit(cells, cells_metacells, moved, chain=tmp_path / "nowhere.chain")
+    second = lg.tl.pretrain(bulk, prior=moved, chain=chain, genome="hg38", config=QUICK)
+    assert second.n_samples == 60
+    with pytest.raises(ValueError, match="hg19ToHg38"):
+        lg.tl.pretrain(bulk, prior=moved, genome="hg38", config=QUICK)
     with pytest.raises(ValueError, match="both of hg38"):
         fit(cells, cells_metacells, prior, chain=chain)
     del cells.uns["linger"]
-    with pytest.raises(ValueError, match="by chance"):
+    with pytest.raises(ValueError, match="more often"):
         fit(cells, cells_metacells, moved)
 
 
@@ -283,7 +378,7 @@ def rewritten(prior, tables, path):
     for number in np.unique(prior._place[0]):
         rows = np.flatnonzero(prior._place[0] == number)
         rows = rows[np.argsort(prior._place[1][rows])]
-        writer.add_block(prior.read(f"block-{number:05d}") | {"fisher_mean": prior._fisher_mean[rows]}, rows)
+        writer.add_block(prior.read(f"block-{number:05d}") | {"fisher_mean": prior.fisher_mean[rows]}, rows)
     writer.finish(tables)
     return Prior(path)
 
@@ -301,6 +396,9 @@ def test_another_species_is_refused(cells, cells_metacells, prior, tmp_path):
     mouse = tables._replace(genes=tables.genes.str.lower(), tfs=tables.tfs.str.lower())
     with pytest.raises(ValueError, match="another species"):
         fit(cells, cells_metacells, rewritten(prior, mouse, tmp_path / "mouse"))
+    only_tfs = tables._replace(tfs=tables.tfs.str.lower())
+    with pytest.raises(ValueError, match="0 of 16 TFs"):
+        fit(cells, cells_metacells, rewritten(prior, only_tfs, tmp_path / "tfs"))
 
 
 def test_authors_choices_run_and_differ(cells, cells_metacells, prior):

@@ -36,7 +36,8 @@ class FolderWriter:
     def __init__(self, path: str | Path, *, format: str, version: int) -> None:
         self.path = Path(path)
         self._header = {"format": format, "version": version}
-        if self.path.exists() and _format(self.path) != format:
+        taken = self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir()))
+        if taken and _format(self.path) != format:
             msg = f"{self.path} exists and is not a folder of format {format}; it is left alone. Choose another path."
             raise FileExistsError(msg)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,8 @@ class FolderWriter:
 
     def close(self, values: Mapping[str, Any]) -> str:
         """Write the index with these `values`, rename the folder, and return the checksum of the index."""
-        text = json.dumps({**self._header, **values, "sha256": self._checksums})
+        index = {**self._header, **values, "sha256": self._checksums}
+        text = json.dumps({**index, "checksum": _digest(index)})
         (self._partial / _INDEX).write_text(text)
         self._swap()
         return hashlib.sha256(text.encode()).hexdigest()
@@ -69,11 +71,11 @@ class FolderWriter:
         self.path.rename(old / "store")
         try:
             self._partial.rename(self.path)
-        except OSError:
+        except BaseException:  # whatever interrupts, the old folder comes back
             (old / "store").rename(self.path)
+            old.rmdir()
             raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 class Folder:
@@ -86,7 +88,7 @@ class Folder:
     format, version
         What it must hold.
     missing
-        What to do where there is none, for the error.
+        What to say where there is none, and what to do.
 
     Raises
     ------
@@ -96,15 +98,17 @@ class Folder:
         If it is of another format or version, or a file is missing, cut short or changed.
     """
 
-    def __init__(self, path: str | Path, *, format: str, version: int, missing: str) -> None:
+    def __init__(self, path: str | Path, *, format: str, version: int, missing: tuple[str, str]) -> None:
         self.path = Path(path)
         index_file = self.path / _INDEX
         if not index_file.is_file():
-            msg = f"No store of format {format} at {self.path}. {missing}"
+            msg = f"{missing[0]} at {self.path}. {missing[1]}"
             raise FileNotFoundError(msg)
-        text = index_file.read_text()
-        self.checksum = hashlib.sha256(text.encode()).hexdigest()
-        self.index = _parse_index(text, index_file, format, version)
+        self._opened = _identity(index_file)
+        data = index_file.read_bytes()
+        self.checksum = hashlib.sha256(data).hexdigest()
+        self.index = _parse_index(data, index_file, format, version)
+        self._verified: set[str] = set()
 
     def verify(self) -> None:
         """Compare every file with its checksum, and raise ValueError naming the first that differs."""
@@ -117,6 +121,11 @@ class Folder:
         if _sha256(path) != self.index["sha256"][name]:
             msg = f"{path} is damaged: its checksum differs from the index. Restore it or make it again."
             raise ValueError(msg)
+        self._verified.add(name)
+
+    def trust(self) -> None:
+        """Leave out the comparison with checksums that comes before a file is first read."""
+        self._verified.update(self.index["sha256"])
 
     def read(self, name: str) -> dict[str, np.ndarray]:
         """Return all arrays of ``<name>.safetensors``."""
@@ -133,8 +142,11 @@ class Folder:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Any]:
-        """Open ``<name>.safetensors`` to read single arrays, or parts of them."""
-        path = self.file(f"{name}.safetensors")
+        """Open ``<name>.safetensors`` to read single arrays, or parts of them; at first it is compared with its checksum."""
+        file_name = f"{name}.safetensors"
+        path = self.file(file_name)
+        if file_name not in self._verified:
+            self.verify_file(file_name)
         try:
             with safe_open(path, framework="numpy") as file:
                 yield file
@@ -145,6 +157,9 @@ class Folder:
     def file(self, name: str) -> Path:
         """Return the path of one file, or raise if it is not there."""
         path = self.path / name
+        if _identity(self.path / _INDEX) != self._opened:
+            msg = f"{self.path} has been replaced or removed since it was opened. Open it again (a temporary prior is kept by its save method)."
+            raise ValueError(msg)
         if name not in self.index["sha256"] or not path.is_file():
             msg = f"{path} is missing. Restore it or make it again."
             raise ValueError(msg)
@@ -160,19 +175,36 @@ def _format(path: Path) -> str | None:
     return index.get("format") if isinstance(index, dict) else None
 
 
-def _parse_index(text: str, path: Path, wanted: str, version: int) -> dict[str, Any]:
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what changes when a file is replaced; None where there is none."""
     try:
-        index = json.loads(text)
-    except json.JSONDecodeError as error:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _parse_index(data: bytes, path: Path, wanted: str, version: int) -> dict[str, Any]:
+    try:
+        index = json.loads(data)
+    except ValueError as error:  # no JSON, or no text at all
         msg = f"{path} is damaged: {error}. Restore it or make it again."
         raise ValueError(msg) from error
     if not isinstance(index, dict) or index.get("format") != wanted or index.get("version") != version:
         msg = f"{path} is not a {wanted} index of version {version}; it was written by something else or by a newer linger."
         raise ValueError(msg)
-    if any(Path(name).name != name for name in index["sha256"]):
-        msg = f"{path} names files outside its folder and is refused."
+    files = index.get("sha256")
+    if not isinstance(files, dict) or any(Path(name).name != name for name in files):
+        msg = f"{path} names files outside its folder, or none, and is refused."
+        raise ValueError(msg)
+    if index.pop("checksum", None) != _digest(index):
+        msg = f"{path} is damaged: it differs from its own checksum. Restore it or make it again."
         raise ValueError(msg)
     return index
+
+
+def _digest(index: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,10 +14,12 @@ from scipy import sparse
 
 from linger._keys import CHROM, END, START
 from linger._logging import logger
+from linger._validate import preview
 from linger.io._prior import Precision, Prior, PriorTables, PriorWriter, Round
 
 _CHROMOSOMES: Final = [f"chr{number}" for number in (*range(1, 23), "X")]
 _BLOCK: Final = 64
+_H1, _H2 = 64, 16
 _LAYERS: Final = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "fc3.weight", "fc3.bias")
 _NAME: Final = r"^(?P<chrom>[^:_-]+)[:_-](?P<start>\d+)[:_-](?P<end>\d+)$"
 
@@ -86,6 +87,9 @@ def read_lingergrn_prior(
         msg = f"{folder} has no chr1_gene.txt ... chrX_gene.txt; it is not the folder data_bulk of LingerGRN."
         raise FileNotFoundError(msg)
     tfs = pd.Index(_lines(folder / "TFName.txt"), dtype=object)
+    if not tfs.is_unique:
+        msg = f"{folder / 'TFName.txt'} holds names twice: {preview(tfs[tfs.duplicated()])}."
+        raise ValueError(msg)
     peaks = _peaks(folder, genome)
     genes = _first_of_each({name: _genes(folder, name) for name in chromosomes})
     genes = _count_from_zero(genes, len(tfs), len(peaks))
@@ -130,6 +134,9 @@ def _peaks(folder: Path, genome: str) -> pd.DataFrame:
     path = folder / "hg38_hg19_pair.bed"
     _lines(path)
     pairs = pd.read_csv(path, sep="\t", header=None).iloc[:, :6]
+    if pairs.shape[1] != 6:
+        msg = f"{path} has {pairs.shape[1]} columns; chrom, start, end in hg38 and then in hg19 are needed."
+        raise ValueError(msg)
     pairs.columns = ["chrom38", "start38", "end38", CHROM, START, END]
     pairs = pairs.drop_duplicates([CHROM, START, END])
     lifted = hg19.merge(pairs, on=[CHROM, START, END], how="left")[["chrom38", "start38", "end38"]]
@@ -167,7 +174,7 @@ def _indices(text: str, path: Path) -> np.ndarray:
     if text in ("", "nan"):
         return np.zeros(0, dtype=np.int64)
     try:
-        return np.array([int(float(part)) for part in text.split("_")], dtype=np.int64)
+        return np.array([int(part.removesuffix(".0")) for part in text.split("_")], dtype=np.int64)
     except ValueError as error:
         msg = f"{path}: {text[:40]!r} is no list of indices joined by '_'."
         raise ValueError(msg) from error
@@ -204,10 +211,11 @@ def _load(path: Path) -> Any:
         raise FileNotFoundError(msg)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file fails in many ways, none of which names it
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         msg = (
             f"{path} is refused: it is damaged, or holds more than tensors, which only running it as a program could read "
-            f"({str(error).splitlines()[0]}). Where you trust it, save its state dicts with torch.save."
+            f"({reason}). Where you trust it, save its state dicts with torch.save."
         )
         raise ValueError(msg) from error
 
@@ -223,19 +231,21 @@ def _blocks(folder: Path, chromosome: str, genes: list[_Gene], n_tfs: int) -> It
 
 def _network(gene: _Gene, models: Any, fishers: Any, files: list[Path]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the layers of one gene and its Fisher information, checked."""
-    n_inputs = len(gene.tfs) + len(gene.peaks)
+    where = f"{files[0]} and {files[1].name}: gene {gene.place} ({gene.symbol})"
     try:
-        layers = {name: models[gene.place][name].float().numpy() for name in _LAYERS}
-        fisher = fishers[gene.place][0].float().numpy()
+        layers = {name: models[gene.place][name].detach().float().numpy() for name in _LAYERS}
+        fisher = fishers[gene.place][0].detach().float().numpy()
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        msg = f"{files[0]} and {files[1].name} lack a network with fc1, fc2, fc3 and Fisher information for gene {gene.place} ({gene.symbol})."
+        msg = f"{where} lacks a network with fc1, fc2, fc3 or Fisher information."
         raise ValueError(msg) from error
-    shape = layers["fc1.weight"].shape
-    if shape[1] != n_inputs or fisher.shape != shape:
-        msg = (
-            f"{files[0]}: gene {gene.place} ({gene.symbol}) has {n_inputs} inputs, its network is {shape[0]} x {shape[1]} and its Fisher "
-            f"information {' x '.join(map(str, fisher.shape))}."
-        )
+    n_inputs = len(gene.tfs) + len(gene.peaks)
+    expected = [(_H1, n_inputs), (_H1,), (_H2, _H1), (_H2,), (1, _H2), (1,), (_H1, n_inputs)]
+    found = [values.shape for values in (*layers.values(), fisher)]
+    if found != expected:
+        msg = f"{where} has arrays of shapes {found}; for its {n_inputs} inputs they should be {expected}."
+        raise ValueError(msg)
+    if not all(np.isfinite(values).all() for values in layers.values()) or not (fisher >= 0).all():
+        msg = f"{where} has weights that are not finite, or Fisher information that is missing or negative."
         raise ValueError(msg)
     return layers, fisher
 
@@ -243,15 +253,14 @@ def _network(gene: _Gene, models: Any, fishers: Any, files: list[Path]) -> tuple
 def _block(
     networks: list[tuple[dict[str, np.ndarray], np.ndarray]], genes: list[_Gene], n_tfs: int
 ) -> dict[str, np.ndarray]:
-    h1, h2 = networks[0][0]["fc1.weight"].shape[0], networks[0][0]["fc2.weight"].shape[0]
     n, width = len(genes), 1 + max(len(gene.peaks) for gene in genes)
-    arrays = {name: np.zeros((n, h1, n_tfs), np.float32) for name in ("tf", "tf_fisher")}
-    arrays |= {name: np.zeros((n, h1, width), np.float32) for name in ("re", "re_fisher")}
+    arrays = {name: np.zeros((n, _H1, n_tfs), np.float32) for name in ("tf", "tf_fisher")}
+    arrays |= {name: np.zeros((n, _H1, width), np.float32) for name in ("re", "re_fisher")}
     mean = np.zeros(n)
     for row, (gene, (layers, fisher)) in enumerate(zip(genes, networks, strict=True)):
         k, order = len(gene.tfs), np.argsort(gene.peaks, kind="stable")
         mean[row] = fisher.mean(dtype=np.float64) if fisher.size else 0
-        scaled = fisher / mean[row] if mean[row] > 0 else np.zeros_like(fisher)
+        scaled = fisher / mean[row] if mean[row] > 0 else fisher
         for name, values in (("tf", layers["fc1.weight"]), ("tf_fisher", scaled)):
             arrays[name][row][:, gene.tfs] = values[:, :k]
         for name, values in (("re", layers["fc1.weight"]), ("re_fisher", scaled)):
@@ -265,7 +274,7 @@ def _block(
         name: np.stack([layers[key] for layers, _ in networks])[:, :, None]
         for name, key in (("b2", "fc2.bias"), ("b3", "fc3.bias"))
     }
-    stacked["b2"] = stacked["b2"].reshape(n, h2, 1)
+    stacked["b2"] = stacked["b2"].reshape(n, _H2, 1)
     return {**arrays, **stacked, "fisher_mean": mean}
 
 
@@ -278,4 +287,4 @@ def _tables(
     links = sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), (len(listed), len(peaks)))
     entry = Round(n_samples, len(listed), {}, "LingerGRN data_bulk (Yuan & Duren 2024)")
     symbols = pd.Index([gene.symbol for gene in listed], dtype=object)
-    return PriorTables(symbols, tfs, peaks, links, {}, genome, (64, 16), activation, [entry])
+    return PriorTables(symbols, tfs, peaks, links, {}, genome, (_H1, _H2), activation, [entry])

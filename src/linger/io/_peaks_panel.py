@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -12,7 +14,7 @@ from scipy import sparse
 
 from linger._keys import CHROM, END, START
 from linger._logging import logger
-from linger._validate import preview
+from linger._validate import columns, preview
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -75,8 +77,7 @@ def read_peaks_panel(
         raise ValueError(msg)
     samples = {name: _read_intervals(Path(path), value) for name, path in _by_sample(files).items()}
     located = _merged(samples) if peaks is None else _given(peaks)
-    rows = [_openness(sample, located) for sample in samples.values()]
-    X = sparse.csr_matrix(np.stack(rows))
+    X = sparse.csr_matrix(sparse.vstack([_openness(sample, located) for sample in samples.values()]))
     kept = X.getnnz(axis=0) >= min_samples
     if not kept.any():
         msg = f"No peak is found in {min_samples} samples. Lower min_samples."
@@ -88,6 +89,9 @@ def read_peaks_panel(
 def _by_sample(files: str | Path | Mapping[str, str | Path]) -> Mapping[str, str | Path]:
     if isinstance(files, Mapping):
         return files
+    if not isinstance(files, (str, os.PathLike)):
+        msg = f"files must be a folder, or files by name of the sample ({{'liver': 'liver.bed'}}), found {type(files).__name__}."
+        raise TypeError(msg)
     folder = Path(files)
     found = sorted(path for path in folder.glob("*") if path.name.removesuffix(".gz").endswith(_SUFFIXES))
     if not found:
@@ -106,23 +110,40 @@ def _read_intervals(path: Path, value: str) -> pd.DataFrame:
     if not path.is_file():
         msg = f"There is no file {path}."
         raise FileNotFoundError(msg)
-    # names for twelve columns, the most that BED has: else a header line would set their number
-    table = pd.read_csv(path, sep="\t", header=None, names=list(range(12)), index_col=False, dtype=str, comment="#")
-    table = table[~table[0].str.startswith(("track", "browser"))].dropna(axis=1, how="all")
-    column = _COLUMNS.get(value)
-    if column is not None and column >= table.shape[1]:
-        msg = f"{path} has {table.shape[1]} columns, and value={value!r} is column {column + 1}. Use value='binary'."
+    try:
+        # names for twelve columns, the most that BED has: else a header line would set their number
+        table = pd.read_csv(
+            path, sep="\t", header=None, names=list(range(12)), index_col=False, dtype=str, quoting=csv.QUOTE_NONE,
+            keep_default_na=False, na_values=[""],
+        )  # fmt: skip
+    except pd.errors.EmptyDataError:
+        table = pd.DataFrame(columns=range(12), dtype=str)
+    except (OSError, EOFError, ValueError) as error:
+        msg = f"{path} cannot be read as a table: {error}"
+        raise ValueError(msg) from error
+    table = table[~table[0].str.contains(r"^(?:#|track\s|browser\s|track$|browser$)", na=False)]
+    return _checked(table, _COLUMNS.get(value), value, path)
+
+
+def _checked(table: pd.DataFrame, column: int | None, value: str, path: Path) -> pd.DataFrame:
+    """Return chrom, start, end and value as numbers, or raise naming the file and the first line that is wrong."""
+    if len(table) and table[2].isna().all():
+        msg = f"{path} has fewer than three columns separated by tabs; chrom, start and end are needed."
         raise ValueError(msg)
-    if table.shape[1] < 3:
-        msg = f"{path} has {table.shape[1]} columns separated by tabs; chrom, start and end are needed."
+    if len(table) and column is not None and table[column].isna().all():
+        msg = f"{path} has no column {column + 1}, which value={value!r} is. Use value='binary'."
         raise ValueError(msg)
-    values = "1" if column is None else table[column]
-    frame = pd.DataFrame({CHROM: table[0], START: table[1], END: table[2], "value": values})
+    frame = pd.DataFrame({CHROM: table[0], START: table[1], END: table[2]})
+    frame["value"] = "1" if column is None else table[column]
     for name in (START, END, "value"):
         frame[name] = pd.to_numeric(frame[name], errors="coerce")
-    bad = frame.isna().any(axis=1) | (frame[START] < 0) | (frame[END] <= frame[START]) | (frame["value"] < 0)
+    bad = frame.isna().any(axis=1) | (frame[START] < 0) | (frame[END] <= frame[START])
     if bad.any():
-        msg = f"{int(bad.sum())} lines of {path} do not parse, the first is line {int(np.flatnonzero(bad)[0]) + 1}."
+        line = table.index[bad.to_numpy()][0]
+        msg = f"{int(bad.sum())} lines of {path} do not parse, the first of them ({line + 1} but for blank lines): {' '.join(table.loc[line].dropna())!r}."
+        raise ValueError(msg)
+    if (frame["value"] < 0).any():
+        msg = f"{path} has negative numbers in column {(column or 0) + 1}, as callers write where they have none. Use value='binary' or 'score'."
         raise ValueError(msg)
     return frame.astype({START: np.int64, END: np.int64, "value": np.float32})
 
@@ -130,23 +151,32 @@ def _read_intervals(path: Path, value: str) -> pd.DataFrame:
 def _merged(samples: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     import bioframe
 
-    union = bioframe.merge(pd.concat([sample[[CHROM, START, END]] for sample in samples.values()]), min_dist=None)
+    everything = pd.concat([sample[[CHROM, START, END]] for sample in samples.values()], ignore_index=True)
+    if everything.empty:
+        msg = "None of the files holds a peak."
+        raise ValueError(msg)
+    union = bioframe.merge(everything, min_dist=None)
     return union[[CHROM, START, END]].sort_values([CHROM, START]).reset_index(drop=True)
 
 
 def _given(peaks: str | Path | pd.DataFrame) -> pd.DataFrame:
-    frame = peaks if isinstance(peaks, pd.DataFrame) else _read_intervals(Path(peaks), "binary")
+    if isinstance(peaks, pd.DataFrame):
+        columns(peaks, [CHROM, START, END], "peaks", "peaks.rename(columns=...)")
+        table = peaks[[CHROM, START, END]].reset_index(drop=True).set_axis(range(3), axis=1)
+        frame = _checked(table.astype(str), None, "binary", Path("peaks"))
+    else:
+        frame = _read_intervals(Path(peaks), "binary")
     return frame[[CHROM, START, END]].drop_duplicates().sort_values([CHROM, START, END]).reset_index(drop=True)
 
 
-def _openness(sample: pd.DataFrame, located: pd.DataFrame) -> np.ndarray:
-    """Return the largest value of the sample's peaks that overlap each peak."""
+def _openness(sample: pd.DataFrame, located: pd.DataFrame) -> sparse.csr_matrix:
+    """Return the largest value of the sample's peaks that overlap each peak, 1 x peaks."""
     import bioframe
 
     pairs = bioframe.overlap(located, sample, how="inner", return_index=True, suffixes=("", "_"))
-    values = np.zeros(len(located), dtype=np.float32)
-    np.maximum.at(values, pairs["index"].to_numpy(np.int64), pairs["value_"].to_numpy(np.float32))
-    return values
+    largest = pairs.groupby("index")["value_"].max()
+    entries = (largest.to_numpy(np.float32), (np.zeros(len(largest), int), largest.index.to_numpy(np.int64)))
+    return sparse.csr_matrix(entries, shape=(1, len(located)))
 
 
 def _assemble(X: sparse.csr_matrix, samples: list[str], located: pd.DataFrame) -> AnnData:

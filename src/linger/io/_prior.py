@@ -177,6 +177,8 @@ class Prior(Folder):
         Units of the hidden layers and their non-linearity.
     rounds
         What each round of pre-training learnt from.
+    fisher_mean
+        Mean Fisher information of every gene before it was scaled to 1.
 
     Raises
     ------
@@ -187,7 +189,7 @@ class Prior(Folder):
     """
 
     def __init__(self, path: str | Path) -> None:
-        missing = "Make one with lg.tl.pretrain(bulk).save(path)."
+        missing = "No prior", "Make one with lg.tl.pretrain(bulk).save(path)."
         super().__init__(path, format=FORMAT, version=VERSION, missing=missing)
         self._temporary: TemporaryDirectory[str] | None = None
         self._load()
@@ -200,7 +202,6 @@ class Prior(Folder):
         return prior
 
     def _load(self) -> None:
-        self.verify_file(f"{_TABLES}.safetensors")
         index, tables = self.index, self.read(_TABLES)
         self.genes, self.tfs = (pd.Index(index[name], dtype=object) for name in ("genes", "tfs"))
         chromosomes = np.array(index["chromosomes"], dtype=object)
@@ -216,8 +217,11 @@ class Prior(Folder):
         indptr, indices = tables["links_indptr"], tables["links_indices"]
         shape = (len(self.genes), len(self.peaks))
         self.links = sparse.csr_matrix((np.ones(len(indices), dtype=np.float32), indices, indptr), shape)
+        if not self.links.has_sorted_indices:
+            msg = f"{self.path}: the peaks of a gene must come in ascending order in links_indices. Make it again."
+            raise ValueError(msg)
         self._place = tables["gene_block"], tables["gene_row"]
-        self._fisher_mean = tables["fisher_mean"]
+        self.fisher_mean = tables["fisher_mean"]
 
     @property
     def n_samples(self) -> int:
@@ -258,7 +262,7 @@ class Prior(Folder):
             parts["re_fisher"].append(fisher[:, 1 : n + 1].T)
         arrays = {name: np.concatenate(pieces).astype(np.float32) for name, pieces in parts.items()}
         offsets = np.concatenate([[0], np.cumsum(n_res)])
-        return PriorRows(**arrays, offsets=offsets, fisher_mean=self._fisher_mean[genes])
+        return PriorRows(**arrays, offsets=offsets, fisher_mean=self.fisher_mean[genes])
 
     def save(self, path: str | Path, *, precision: Precision | None = None) -> None:
         """Write the prior to a folder, which appears there only when complete.
@@ -286,7 +290,7 @@ class Prior(Folder):
             order = np.lexsort([self._place[1], self._place[0]])
             for number in np.unique(self._place[0]):
                 rows = order[self._place[0][order] == number]
-                writer.add_block(self.read(block_name(int(number))) | {"fisher_mean": self._fisher_mean[rows]}, rows)
+                writer.add_block(self.read(block_name(int(number))) | {"fisher_mean": self.fisher_mean[rows]}, rows)
             writer.finish(self._tables())
         except BaseException:
             writer.abort()
@@ -314,7 +318,7 @@ def read_prior(path: str | Path, *, verify: bool = True) -> Prior:
     path
         Folder of the prior.
     verify
-        Compare every file with its checksum first (a few seconds for a genome-wide prior).
+        Compare every file with its checksum at once (a few seconds for a genome-wide prior); False trusts them all.
 
     Returns
     -------
@@ -330,4 +334,6 @@ def read_prior(path: str | Path, *, verify: bool = True) -> Prior:
     prior = Prior(path)
     if verify:
         prior.verify()
+    else:
+        prior.trust()
     return prior

@@ -80,7 +80,7 @@ class NetworkStore(Folder):
     """
 
     def __init__(self, path: str | Path) -> None:
-        missing = "Fit with store=, or attach it again with lg.io.attach(mdata, store=path)."
+        missing = "No store of networks", "Fit with store=, or attach it again with lg.io.attach(mdata, store=path)."
         super().__init__(path, format=FORMAT, version=VERSION, missing=missing)
         self.settings: dict[str, Any] = self.index["settings"]
         self.genes, self.tfs, self.peaks, self.metacells = (

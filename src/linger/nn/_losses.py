@@ -29,7 +29,8 @@ class Anchor(NamedTuple):
     re: Tensor
     """Bias and REs: G x H x (1 + P)."""
     tf_pull: Tensor
-    """Fisher information over the number of weights of the gene's first layer, G x H x T; 0 where the prior knows nothing."""
+    """How firmly, G x H x T: Fisher information over the number of weights of the gene's first layer (for the authors' terms, Fisher
+    information as it was); 0 where the prior knows nothing."""
     re_pull: Tensor
     """The same for bias (always 0) and REs, G x H x (1 + P)."""
 

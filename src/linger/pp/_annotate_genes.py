@@ -10,7 +10,7 @@ import pandas as pd
 
 from linger import _validate
 from linger._docs import docs
-from linger._keys import CHROM, DEFAULT_KEY, END, GENOME, START, STRAND, TSS
+from linger._keys import BUILDS, CHROM, DEFAULT_KEY, END, GENOME, START, STRAND, TSS
 from linger._logging import logger
 from linger.pp._gene_tables import BUILT_IN, ensembl_ids, read_genes, start_sites
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 _MIN_FOUND: Final = 0.1
 _INTERVAL: Final = r"^(?P<chrom>.+?):(?P<start>\d+)-(?P<end>\d+)$"
 _OTHER_NAMES: Final = {"hg38": "hg19", "hg19": "hg38"}  # tables of different age, so they know a gene's other name
-_GENOMES: Final = {
-    "GRCh38": "hg38", "hg38": "hg38", "GRCh37": "hg19", "hg19": "hg19", "GRCm38": "mm10", "mm10": "mm10",
-}  # fmt: skip
+_GENOMES: Final = {**BUILDS, **{build: build for build in BUILDS.values()}}
 
 
 @docs.dedent

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from linger._keys import BUILDS
 from linger._logging import logger
 from linger._mudata import new_mudata
-from linger._validate import get_abundance, paired, unique_names
+from linger._validate import get_abundance, paired, preview
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Normalize = Literal["log", "quantile"]
 _TARGET = 1e6  # as in counts per million
 _MIN_SAMPLES = 3
+_LOGGED = 25  # more than log2 of 33 million
 _SPECIES = {"hg38": "human", "hg19": "human", "mm10": "mouse"}
 
 
@@ -45,6 +47,7 @@ def as_mudata(
     if not isinstance(bulk, tuple) or len(bulk) != 2:
         msg = f"bulk must be a MuData or a pair (rna, atac) of AnnData or DataFrames with samples in rows, found {type(bulk).__name__}."
         raise TypeError(msg)
+    genome = BUILDS.get(str(genome), genome)
     if genome not in _SPECIES:
         msg = (
             f"A pair of tables needs genome= to locate its genes: one of {', '.join(_SPECIES)}, found {genome!r}. For other genomes give a "
@@ -54,7 +57,11 @@ def as_mudata(
     rna, atac = (_as_anndata(part, what) for part, what in zip(bulk, ("RNA", "ATAC"), strict=True))
     shared = rna.obs_names.intersection(atac.obs_names)
     if len(shared) < _MIN_SAMPLES:
-        msg = f"Only {len(shared)} samples are in both tables (RNA has {rna.n_obs}, ATAC {atac.n_obs}); rows must be samples of the same names."
+        msg = (
+            f"Only {len(shared)} samples are in both tables (RNA has {rna.n_obs}, such as {preview(rna.obs_names[:2])}, ATAC {atac.n_obs}, such "
+            f"as {preview(atac.obs_names[:2])}); at least {_MIN_SAMPLES} names must be the same. If these are genes and peaks, the tables "
+            "are the wrong way round: transpose them."
+        )
         raise ValueError(msg)
     logger.info("%d samples are in both tables (of %d and %d).", len(shared), rna.n_obs, atac.n_obs)
     return _annotated(
@@ -65,15 +72,37 @@ def as_mudata(
 def _as_anndata(part: AnnData | pd.DataFrame, what: str) -> AnnData:
     from anndata import AnnData
 
-    if isinstance(part, pd.DataFrame):
-        part = AnnData(
-            part.to_numpy(np.float32),
-            obs=pd.DataFrame(index=part.index.astype(str)),
-            var=pd.DataFrame(index=part.columns.astype(str)),
-        )
-    unique_names(part.obs_names, f"samples of the {what} table", "obs_names_make_unique()")
-    unique_names(part.var_names, f"features of the {what} table", "var_names_make_unique()")
-    return part
+    if isinstance(part, AnnData):
+        checked = part
+    elif isinstance(part, pd.DataFrame):
+        checked = _from_table(part, what)
+    else:
+        msg = f"The {what} table must be an AnnData or a DataFrame, found {type(part).__name__}."
+        raise TypeError(msg)
+    for names, kind in ((checked.obs_names, "samples"), (checked.var_names, "features")):
+        repeated = names[names.duplicated()].unique()
+        if len(repeated):
+            axis = "table" if kind == "samples" else "table.T"
+            msg = (
+                f"{len(repeated)} {kind} of the {what} table occur more than once ({preview(repeated)}). Add them up, for example "
+                f"{axis}.groupby(level=0).sum(){'' if kind == 'samples' else '.T'}, or keep one of each."
+            )
+            raise ValueError(msg)
+    return checked
+
+
+def _from_table(table: pd.DataFrame, what: str) -> AnnData:
+    from anndata import AnnData
+
+    if isinstance(table.index, pd.RangeIndex):
+        msg = f"The rows of the {what} table have no names. Give samples in rows, by name: table.set_index(...)."
+        raise ValueError(msg)
+    text = [str(name) for name, dtype in table.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
+    if text:
+        msg = f"{len(text)} columns of the {what} table do not hold numbers: {preview(text)}. Remove them."
+        raise ValueError(msg)
+    names = [pd.DataFrame(index=axis.astype(str)) for axis in table.axes]
+    return AnnData(table.to_numpy(np.float32), obs=names[0], var=names[1])
 
 
 def _annotated(mdata: MuData, genome: str, rna_key: str, atac_key: str, key: str) -> MuData:
@@ -113,15 +142,29 @@ def _values(
     adata: AnnData, normalize: Normalize | None, *, layer: str | None, name: str
 ) -> np.ndarray | sparse.csr_matrix:
     if normalize is None:
-        return adata.X if layer is None else adata.layers[layer]
+        return _as_they_are(adata, layer=layer, name=name)
     values = get_abundance(adata, layer=layer, name=name)
     depth = np.asarray(values.sum(axis=1)).ravel()
     empty = adata.obs_names[depth == 0]
     if len(empty):
         msg = f"{len(empty)} samples of {name!r} are empty: {', '.join(empty[:5])}. Remove them."
         raise ValueError(msg)
+    if values.nnz and values.max() < _LOGGED:
+        logger.warning("No value of %r is above %d: are they logged already? Then use normalize=None.", name, _LOGGED)
     scaled = values.multiply((_TARGET / depth)[:, None]).tocsr().astype(np.float32).log1p()
     return quantile_normalize(scaled.toarray()) if normalize == "quantile" else scaled
+
+
+def _as_they_are(adata: AnnData, *, layer: str | None, name: str) -> np.ndarray | sparse.csr_matrix:
+    """Return ``X`` or a layer, checked for missing values."""
+    if layer is not None and layer not in adata.layers:
+        msg = f"{name}.layers has no {layer!r} (it has {preview(adata.layers) or 'none'})."
+        raise KeyError(msg)
+    X = adata.X if layer is None else adata.layers[layer]
+    if not np.isfinite(X.data if hasattr(X, "indptr") else np.asarray(X)).all():
+        msg = f"{name!r} holds NaN or infinite values. Remove or impute them first."
+        raise ValueError(msg)
+    return X
 
 
 def quantile_normalize(values: np.ndarray) -> np.ndarray:

@@ -158,19 +158,22 @@ def standardize(raw: np.ndarray) -> Standardized:
 
 
 def drop_constant_genes(design: Design, samples: Samples) -> tuple[Design, Samples]:
-    """Leave out genes whose expression does not vary over the metacells: there is nothing to predict."""
+    """Leave out genes whose expression does not vary over the samples: there is nothing to predict."""
     varies = samples.target.sd > 0
     if not varies.any():
-        msg = (
-            "None of the genes varies over the metacells. Check the counts, or use more metacells or fewer neighbours."
-        )
+        msg = "None of the genes varies over the samples or metacells. Check the counts, or use more metacells or fewer neighbours."
         raise ValueError(msg)
     if not varies.all():
-        logger.info("%d genes do not vary over the metacells and are not fitted.", int((~varies).sum()))
+        logger.info("%d genes do not vary over the samples and are not fitted.", int((~varies).sum()))
+    return take_genes(design, samples, varies)
+
+
+def take_genes(design: Design, samples: Samples, kept: np.ndarray) -> tuple[Design, Samples]:
+    """Keep some of the genes; TFs and peaks stay as they are."""
     target = samples.target
-    kept = target._replace(values=target.values[varies], mean=target.mean[varies], sd=target.sd[varies])
-    design = design._replace(genes=design.genes[varies], links=design.links[varies], own_tf=design.own_tf[varies])
-    return design, samples._replace(target=kept)
+    target = target._replace(values=target.values[kept], mean=target.mean[kept], sd=target.sd[kept])
+    design = design._replace(genes=design.genes[kept], links=design.links[kept], own_tf=design.own_tf[kept])
+    return design, samples._replace(target=target)
 
 
 def report_design(design: Design, samples: Samples, unit: str) -> None:

@@ -59,6 +59,8 @@ class Trainer(NamedTuple):
         )
         if self.match is None:
             return fresh, None
+        if not self.refine:  # what the prior lacks stays out: there is nothing to learn it from
+            fresh = nn.Weights(*(torch.zeros_like(values) for values in fresh))
         known, anchor = start_from_prior(self.match, block, fresh, raw_fisher=self.config.authors)
         return (fresh if self.config.authors else known), anchor
 

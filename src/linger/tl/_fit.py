@@ -15,13 +15,20 @@ from linger._docs import docs
 from linger._keys import DEFAULT_KEY, GENOME
 from linger._logging import logger
 from linger._validate import valid_key
-from linger.io._prior import Prior, read_prior
 from linger.io._store import StoreWriter
 from linger.pp._metacells import metacells as make_metacells
 from linger.tl._crossval import cross_validate
-from linger.tl._design import Design, Samples, drop_constant_genes, make_design, make_samples, report_design
+from linger.tl._design import (
+    Design,
+    Samples,
+    drop_constant_genes,
+    make_design,
+    make_samples,
+    report_design,
+    take_genes,
+)
 from linger.tl._ensemble import Graph, Trainer, background_columns, find_device, train_all
-from linger.tl._match import Match, check_shape, match_prior
+from linger.tl._match import Match, match_prior, open_prior
 from linger.tl._write_graph import make_slots, write_slots
 
 if TYPE_CHECKING:
@@ -29,6 +36,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from mudata import MuData
+
+    from linger.io._prior import Prior
 
 
 @docs.dedent
@@ -74,7 +83,8 @@ def fit(
     chain
         Chain file from the prior's genome build to that of the data, such as ``hg19ToHg38.over.chain.gz``.
     refine
-        Train on the metacells; False takes the networks of the prior as they are (BulkNN in the paper).
+        Train on the metacells; False takes the networks of the prior as they are (BulkNN in the paper), for the genes, TFs and
+        peaks that it knows.
     groupby
         Column of ``obs`` with cell types that metacells stay within.
     genes
@@ -130,11 +140,8 @@ def fit(
     """
     valid_key(key_added)
     config = FitConfig() if config is None else config
-    known = read_prior(prior) if isinstance(prior, (str, Path)) else prior
-    check_shape(known, config)
-    if known is None and not refine:
-        msg = "refine=False takes the networks of a prior as they are, and there is no prior. Give one: prior=."
-        raise ValueError(msg)
+    known = open_prior(prior, config)
+    _check_prior(known, config, chain, refine=refine)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key_added)
     if metacells is not None and (groupby is not None or layer is not None):
         msg = "groupby and layer say how metacells are made, and metacells were given. Leave them out."
@@ -143,6 +150,8 @@ def fit(
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
     design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     match = None if known is None else _match(known, mdata, design, config, chain)
+    if match is not None and not refine:
+        design, samples, match = _only_known(design, samples, match)
     trainer = Trainer(config, find_device(device), rng, match, refine=refine)
     report_design(design, samples, "metacells")
     with _writing(store) as writer:
@@ -155,6 +164,26 @@ def fit(
         record["store"] = _finish_store(writer, design, samples, trainer, graph)
     write_slots(target, slots, record, rna_key=rna_key, key_added=key_added)
     return target if copy else None
+
+
+def _check_prior(prior: Prior | None, config: FitConfig, chain: str | Path | None, *, refine: bool) -> None:
+    """Raise for options that do not go together."""
+    if prior is None and (chain is not None or not refine):
+        option = "chain=" if refine else "refine=False"
+        msg = f"{option} is for fits with a prior, and there is none. Give one (prior=), or leave it out."
+        raise ValueError(msg)
+    if config.authors and not refine:
+        msg = "FitConfig.lingergrn() starts from random weights, which refine=False would leave as they are. Use another FitConfig."
+        raise ValueError(msg)
+
+
+def _only_known(design: Design, samples: Samples, match: Match) -> tuple[Design, Samples, Match]:
+    """Leave out the genes that the prior lacks."""
+    known = match.genes >= 0
+    if not known.any():
+        msg = "The prior knows none of the genes, and refine=False trains none. Give other genes, or refine."
+        raise ValueError(msg)
+    return *take_genes(design, samples, known), match._replace(genes=match.genes[known])
 
 
 def _match(prior: Prior, mdata: MuData, design: Design, config: FitConfig, chain: str | Path | None) -> Match:
@@ -227,6 +256,7 @@ def _record(design: Design, samples: Samples, trainer: Trainer, graph: Graph) ->
             "n_tfs": len(design.tfs),
             "n_peaks": len(design.peaks),
             "motifs": design.affinity is not None,
+            "refine": trainer.refine,
             "device": trainer.device.type,
             "linger": linger.__version__,
             "torch": torch.__version__.split("+")[0],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from linger import nn
 from linger._keys import CHROM, END, START
 from linger._liftover import lift_intervals
 from linger._logging import logger
+from linger._validate import preview
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +41,19 @@ class Match(NamedTuple):
     peaks: sparse.csr_matrix
     """Base pairs shared by every peak of the design and of the prior."""
     report: dict[str, Any]
+
+
+def open_prior(prior: Prior | str | Path | None, config: FitConfig) -> Prior | None:
+    """Return a prior given as object or folder, checked to have the networks of the settings."""
+    from linger.io._prior import Prior, read_prior
+
+    if isinstance(prior, (str, os.PathLike)):
+        prior = read_prior(prior)
+    if prior is not None and not isinstance(prior, Prior):
+        msg = f"prior must be a Prior or its folder, found {type(prior).__name__}."
+        raise TypeError(msg)
+    check_shape(prior, config)
+    return prior
 
 
 def check_shape(prior: Prior | None, config: FitConfig) -> None:
@@ -77,14 +92,13 @@ def match_prior(
     """
     _check_builds(prior, chain, genome)
     genes, tfs = prior.genes.get_indexer(design.genes), prior.tfs.get_indexer(design.tfs)
-    known = prior.usable("tf")
-    tfs = np.where(known[tfs] & (tfs >= 0), tfs, -1)
-    _check_names("genes", genes, prior.genes)
-    _check_names("TFs", tfs, prior.tfs)
+    _check_names(genes, tfs, prior)
+    tfs = np.where(prior.usable("tf")[tfs], tfs, -1)
     located = prior.peaks if chain is None else lift_intervals(prior.peaks, chain)
-    located = located[located[CHROM].notna() & prior.usable("re")].astype({START: np.int64, END: np.int64})
+    located = located[located[CHROM].notna() & (located[CHROM] != "") & prior.usable("re")]
+    located = located.astype({START: np.int64, END: np.int64})
     peaks = _overlaps(design.locations, located, len(prior.peaks), min_overlap)
-    same_build = chain is not None or (genome is not None and prior.genome == genome)
+    same_build = genome is not None and prior.genome == genome
     _check_peaks(peaks, design.locations, located, min_overlap, same_build=same_build)
     report = {"prior": repr(prior), "prior_checksum": prior.checksum, "n_prior_peaks": len(prior.peaks)}
     report["n_prior_peaks_used"] = len(located)
@@ -113,14 +127,18 @@ def _check_builds(prior: Prior, chain: str | Path | None, genome: str | None) ->
         raise ValueError(msg)
 
 
-def _check_names(what: str, found: np.ndarray, names: pd.Index) -> None:
-    matched = int((found >= 0).sum())
-    if len(found) >= _ENOUGH_NAMES and matched <= _MIN_SHARE * min(len(found), len(names)):
+def _check_names(genes: np.ndarray, tfs: np.ndarray, prior: Prior) -> None:
+    """Raise if hardly any TF is found; genes that are not found do without the prior."""
+    found, enough = int((tfs >= 0).sum()), len(tfs) >= _ENOUGH_NAMES
+    none = not found and not (genes >= 0).any()
+    if none or (enough and found <= _MIN_SHARE * min(len(tfs), len(prior.tfs))):
         msg = (
-            f"The prior knows only {matched} of {len(found)} {what}; its own are for example {', '.join(map(repr, names[:3]))}. "
-            "It is of another species, or names genes otherwise (symbols, Ensembl ids)."
+            f"The prior knows only {found} of {len(tfs)} TFs; its own are for example {preview(prior.tfs[:3])}. It is of another species, "
+            "or names genes otherwise (symbols, Ensembl ids)."
         )
         raise ValueError(msg)
+    if not (genes >= 0).any():
+        logger.warning("The prior knows none of the %d genes: they are fitted without it.", len(genes))
 
 
 def _overlaps(data: pd.DataFrame, prior: pd.DataFrame, n_prior: int, min_overlap: float) -> sparse.csr_matrix:
@@ -133,6 +151,8 @@ def _overlaps(data: pd.DataFrame, prior: pd.DataFrame, n_prior: int, min_overlap
     shared = (pairs[f"overlap_{END}"] - pairs[f"overlap_{START}"]).to_numpy(np.int64)
     shorter = np.minimum(pairs[END] - pairs[START], pairs[f"{END}_"] - pairs[f"{START}_"]).to_numpy(np.int64)
     kept = shared >= np.maximum(1, min_overlap * shorter)
+    same = ((pairs[START] == pairs[f"{START}_"]) & (pairs[END] == pairs[f"{END}_"])).to_numpy(bool)
+    kept &= same | ~np.isin(col, col[same])  # a peak of the prior that is in the data goes there, not to its neighbours
     entries = (shared[kept].astype(np.float32), (row[kept], col[kept]))
     return sparse.csr_matrix(entries, shape=(len(ours), n_prior))
 
@@ -142,17 +162,16 @@ def _check_peaks(
 ) -> None:
     """Raise if hardly any peak is found, or, where builds are not known, no more than of peaks moved by 50 kb."""
     matched = int((peaks.getnnz(axis=1) > 0).sum())
-    by_chance = min(
-        int((_overlaps(data, _moved(prior, shift), peaks.shape[1], min_overlap).getnnz(axis=1) > 0).sum())
-        for shift in _SHIFTS
-    )
-    few = matched <= _MIN_SHARE * min(len(data), len(prior))
-    wrong = few and len(data) >= _ENOUGH_PEAKS if same_build else few or matched < _MIN_ENRICHMENT * by_chance
-    if wrong:
+    needed = _MIN_SHARE * min(len(data), len(prior)) if not same_build or len(data) >= _ENOUGH_PEAKS else 0
+    if not same_build:
+        by_chance = [_overlaps(data, _moved(prior, shift), peaks.shape[1], min_overlap) for shift in _SHIFTS]
+        needed = max(needed, _MIN_ENRICHMENT * min(int((found.getnnz(axis=1) > 0).sum()) for found in by_chance))
+    if matched < max(1, needed):
         msg = (
-            f"{matched} of {len(data)} peaks overlap one of the prior, and {by_chance} would by chance: they seem to be of different genome "
-            "builds or species. Give the chain file between the builds (chain=). If they are of one build, say so: "
-            "lg.tl.pretrain(genome=...) and mdata.uns['linger']['genome'] = ..."
+            f"{matched} of {len(data)} peaks overlap one of the prior; peaks of the same genome build would do so more often (at least "
+            f"{max(1, needed):.0f}: 5 %, and twice as often as by chance unless both builds are recorded and the same). Give the chain file from "
+            "the prior's build to that of the data: chain=. If they are of one build, say so: lg.tl.pretrain(genome=...) and "
+            "mdata.uns['linger']['genome'] = ..."
         )
         raise ValueError(msg)
 
@@ -167,7 +186,7 @@ def start_from_prior(
     """Put what the prior knows of a block's genes into its starting weights.
 
     A prior's peak that overlaps several peaks of a gene is shared out among them in proportion to the overlap, so that their weights
-    add up to its own; its Fisher information goes to all of them. A peak that overlaps several of the prior's gets the sum of their
+    add up to its own; its Fisher information goes to all of them. One with the same start and end as a peak of the data goes there alone. A peak that overlaps several of the prior's gets the sum of their
     (shares of) weights and the weighted mean of their Fisher information. Features that the prior lacks keep their start, with F = 0.
 
     Parameters
@@ -196,6 +215,7 @@ def start_from_prior(
     _copy_res(match, block, known, rows, weights, anchor)
     for name in ("w2", "b2", "w3", "b3"):
         getattr(weights, name)[known] = torch.from_numpy(getattr(rows, name)).to(start.tf.device)
+    _drop_unused(block, weights, anchor)
     anchor.tf.copy_(weights.tf)
     anchor.re.copy_(weights.re)
     scale = nn.n_weights(block.inputs, start.tf.shape[1]).reciprocal()
@@ -204,6 +224,17 @@ def start_from_prior(
     anchor.tf_pull.mul_(scale[:, None, None])
     anchor.re_pull.mul_(scale[:, None, None])
     return weights, anchor
+
+
+def _drop_unused(block: Block, weights: nn.Weights, anchor: nn.Anchor) -> None:
+    """Set to 0 what inputs that do not vary here, and a gene's own TF, have from the prior: nothing could be learnt about them."""
+    tf_used = block.inputs.tf.any(dim=1)
+    re_used = block.inputs.re.any(dim=2)[:, None]
+    for values in (weights.tf, anchor.tf_pull):
+        values.mul_(tf_used)
+        values[block.inputs.own_gene, :, block.inputs.own_tf] = 0
+    for values in (weights.re, anchor.re_pull):
+        values.mul_(re_used)
 
 
 def _copy_tfs(match: Match, known: np.ndarray, rows: PriorRows, weights: nn.Weights, anchor: nn.Anchor) -> None:

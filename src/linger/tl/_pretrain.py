@@ -13,13 +13,13 @@ import linger
 from linger import nn
 from linger._config import FitConfig
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY, GENOME
-from linger._validate import preview
+from linger._keys import BUILDS, DEFAULT_KEY, GENOME
+from linger._validate import preview, unique_names
 from linger.io._prior import Precision, Prior, PriorTables, PriorWriter, Round
 from linger.tl._bulk import Normalize, as_mudata, normalize_bulk
 from linger.tl._design import Block, Design, Samples, drop_constant_genes, make_design, make_samples, report_design
 from linger.tl._ensemble import Keys, Trainer, find_device
-from linger.tl._match import check_shape, match_prior
+from linger.tl._match import Match, match_prior, open_prior
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +35,7 @@ FisherKind = Literal["empirical", "model"]
 def pretrain(
     bulk: MuData | tuple[AnnData | pd.DataFrame, AnnData | pd.DataFrame],
     *,
-    prior: Prior | None = None,
+    prior: Prior | str | Path | None = None,
     chain: str | Path | None = None,
     genes: Iterable[str] | None = None,
     config: FitConfig | None = None,
@@ -67,7 +67,7 @@ def pretrain(
         MuData with RNA and ATAC (or DNase) of the same samples, prepared as for a fit (genes located, TFs marked, peaks linked); any
         species. Or a pair (RNA, ATAC) of AnnData or DataFrames, samples in rows, for one of the built-in genomes.
     prior
-        Prior of an earlier round.
+        Prior of an earlier round, or its folder.
     chain
         Chain file from the genome build of `prior` to that of `bulk`.
     genes
@@ -78,16 +78,17 @@ def pretrain(
         Build of the peaks, recorded in the prior; None takes what :func:`linger.pp.annotate_genes` recorded.
     normalize
         ``"log"``: scale every sample to a million and take log(1 + x). ``"quantile"``: make the samples' distributions equal after
-        that. None: values are normalised already.
+        that. None: ``X`` (or `layer`) is normalised already.
     fisher
         ``"empirical"``: from squared errors, as the paper. ``"model"``: from the prediction alone; it does not vanish where a panel of
         few samples is fitted exactly.
     sample_weights
-        Weights of the samples by name; None weighs all the same.
+        Weights of the samples in the squared error and in F, by name; None weighs all the same. Samples of weight 0 are
+        left out; moments are not weighted.
     description
         Where the samples are from, in your words; kept in the prior.
     path
-        Folder to write the prior to; None makes a temporary one that lives as long as the object (:meth:`linger.io.Prior.save`
+        Folder to write the prior to, replacing a prior that is there; None makes a temporary one that lives as long as the object (:meth:`linger.io.Prior.save`
         keeps it).
     precision
         ``"float16"`` halves the size.
@@ -113,8 +114,8 @@ def pretrain(
 
     Notes
     -----
-    Disk: ``512 * n_genes * (n_tfs + peaks per gene)`` bytes, half of that as float16. Memory: ``4 * n_samples * (n_genes + n_peaks)``
-    bytes and one block of networks.
+    Disk: ``512 * n_genes * (n_tfs + peaks per gene)`` bytes, half of that as float16. Memory: about ``24 * n_samples * (n_genes + n_peaks)``
+    bytes while values are standardised, and one block of networks.
 
     Examples
     --------
@@ -130,22 +131,24 @@ def pretrain(
     True
     """
     config = FitConfig() if config is None else config
-    _check(config, prior, fisher)
+    known = open_prior(prior, config)
+    _check(config, known, chain, fisher)
     mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     genome = _build(mdata, genome)
+    mdata = _without_zero_weight(mdata, sample_weights)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
     values = normalize_bulk(mdata, normalize, rna_key=rna_key, atac_key=atac_key, layer=layer)
     design, samples = drop_constant_genes(design, make_samples(values, design, rna_key=rna_key, atac_key=atac_key))
     match = None
-    if prior is not None:
-        match = match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
+    if known is not None:
+        match = match_prior(known, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
     where = find_device(device)
     trainer = Trainer(config, where, rng, match, _weights(sample_weights, samples.names, where))
     report_design(design, samples, "bulk samples")
     settings = {"config": config.to_dict(), "rng": rng, "normalize": normalize, "fisher": fisher}
     settings["linger"] = linger.__version__
     entry = Round(len(samples.names), len(design.genes), settings, description)
-    tables = _tables(design, samples, config, genome, [*(prior.rounds if prior is not None else []), entry])
+    tables = _tables(design, samples, config, genome, [*(known.rounds if known is not None else []), entry])
     if path is not None:
         _write(path, design, samples, trainer, tables, fisher=fisher, precision=precision)
         return Prior(path)
@@ -154,9 +157,11 @@ def pretrain(
     return Prior.temporary(folder)
 
 
-def _check(config: FitConfig, prior: Prior | None, fisher: FisherKind) -> None:
+def _check(config: FitConfig, prior: Prior | None, chain: str | Path | None, fisher: FisherKind) -> None:
     """Raise for settings that cannot work."""
-    check_shape(prior, config)
+    if prior is None and chain is not None:
+        msg = "chain= is for a further round with a prior, and there is none. Give one (prior=), or leave it out."
+        raise ValueError(msg)
     if fisher not in ("empirical", "model"):
         msg = f"fisher must be 'empirical' or 'model', found {fisher!r}."
         raise ValueError(msg)
@@ -168,23 +173,37 @@ def _check(config: FitConfig, prior: Prior | None, fisher: FisherKind) -> None:
 def _build(mdata: MuData, genome: str | None) -> str | None:
     """Return the genome build of the bulk data, None where it is not known."""
     recorded = mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
+    genome = BUILDS.get(str(genome), genome)
     if None not in (genome, recorded) and genome != recorded:
         msg = f"genome={genome!r}, but the genes were located in {recorded!r}. Leave genome= out, or locate them anew."
         raise ValueError(msg)
     return genome or recorded
 
 
+def _without_zero_weight(mdata: MuData, weights: pd.Series | None) -> MuData:
+    """Leave out samples of weight 0, so that they do not enter the moments either."""
+    if not hasattr(weights, "index"):
+        return mdata
+    zero = mdata.obs_names.isin(weights.index.astype(str)[(weights == 0).to_numpy()])
+    return mdata[~zero].copy() if zero.any() else mdata
+
+
 def _weights(weights: pd.Series | None, names: pd.Index, device: torch.device) -> torch.Tensor | None:
     """Return the weights of the samples with mean 1."""
     if weights is None:
         return None
+    if not hasattr(weights, "loc"):
+        msg = f"sample_weights must be a Series of weights by the name of the sample, found {type(weights).__name__}."
+        raise TypeError(msg)
+    weights = weights.set_axis(weights.index.astype(str))
+    unique_names(weights.index, "samples of sample_weights", "weights[~weights.index.duplicated()]")
     missing = names.difference(weights.index)
     if len(missing):
         msg = f"sample_weights lacks {len(missing)} samples: {preview(missing)}."
         raise KeyError(msg)
     values = weights.loc[names].to_numpy(np.float64)
-    if not np.isfinite(values).all() or (values < 0).any() or not values.any():
-        msg = "sample_weights must be finite, not negative, and not all 0."
+    if not np.isfinite(values).all() or (values <= 0).any():
+        msg = "sample_weights must be finite and not negative."
         raise ValueError(msg)
     return torch.from_numpy((values / values.mean()).astype(np.float32)).to(device)
 
@@ -244,9 +263,16 @@ def _train_block(block: Block, keys: Keys, trainer: Trainer, kind: FisherKind, n
     )
     fisher, mean = nn.normalized(found, block.inputs)
     if anchor is not None and trainer.match is not None:
-        fisher = _accumulate(fisher, anchor, block, n_samples / (n_samples + trainer.match.prior.n_samples))
+        share = _share(n_samples, trainer.match.prior.n_samples)
+        fisher = _accumulate(fisher, anchor, block, share)
+        mean = _accumulated_mean(mean, trainer.match, block.rows, share)
     arrays = {**weights._asdict(), "tf_fisher": fisher.tf, "re_fisher": fisher.re, "fisher_mean": mean}
     return {name: value.cpu().numpy() for name, value in arrays.items()}
+
+
+def _share(n_samples: int, n_before: int) -> float:
+    """Return the share of this round in all samples; half where the number before is not known."""
+    return n_samples / (n_samples + n_before) if n_before else 0.5
 
 
 def _accumulate(fisher: nn.Fisher, anchor: nn.Anchor, block: Block, share: float) -> nn.Fisher:
@@ -256,3 +282,10 @@ def _accumulate(fisher: nn.Fisher, anchor: nn.Anchor, block: Block, share: float
         share * new + (1 - share) * n * old for new, old in ((fisher.tf, anchor.tf_pull), (fisher.re, anchor.re_pull))
     )
     return nn.normalized(nn.Fisher(*both), block.inputs)[0]
+
+
+def _accumulated_mean(mean: torch.Tensor, match: Match, rows: np.ndarray, share: float) -> torch.Tensor:
+    """Average the scale of the Fisher information in the same way, for the genes that were there before."""
+    places = match.genes[rows]
+    before = np.where(places >= 0, match.prior.fisher_mean[places], mean.cpu().numpy())
+    return share * mean + (1 - share) * torch.from_numpy(before).to(mean)
