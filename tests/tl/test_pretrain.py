@@ -219,6 +219,14 @@ def test_quantile_normalization_is_used(bulk):
     assert not np.allclose(one, other, rtol=1e-3)
 
 
+def test_values_that_look_logged_are_noticed(bulk, caplog):
+    lg.tl.pretrain(bulk, config=QUICK)
+    assert "logged already" not in caplog.text
+    bulk["rna"].X = bulk["rna"].X.log1p()
+    lg.tl.pretrain(bulk, config=QUICK)
+    assert "No value of 'rna'" in caplog.text
+
+
 def test_samples_of_weight_zero_are_left_out(bulk):
     weights = pd.Series(1.0, index=bulk.obs_names)
     weights.iloc[:10] = 0

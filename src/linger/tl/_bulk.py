@@ -149,7 +149,7 @@ def _values(
     if len(empty):
         msg = f"{len(empty)} samples of {name!r} are empty: {', '.join(empty[:5])}. Remove them."
         raise ValueError(msg)
-    if values.nnz and values.max() < _LOGGED:
+    if values.nnz and values.max() < _LOGGED and not np.array_equal(values.data, np.rint(values.data)):
         logger.warning("No value of %r is above %d: are they logged already? Then use normalize=None.", name, _LOGGED)
     scaled = values.multiply((_TARGET / depth)[:, None]).tocsr().astype(np.float32).log1p()
     return quantile_normalize(scaled.toarray()) if normalize == "quantile" else scaled
