@@ -182,9 +182,9 @@ def _build(mdata: MuData, genome: str | None) -> str | None:
 
 def _without_zero_weight(mdata: MuData, weights: pd.Series | None) -> MuData:
     """Leave out samples of weight 0, so that they do not enter the moments either."""
-    if not hasattr(weights, "index"):
+    if weights is None or not hasattr(weights, "loc"):  # what it is instead is refused later
         return mdata
-    zero = mdata.obs_names.isin(weights.index.astype(str)[(weights == 0).to_numpy()])
+    zero = mdata.obs_names.isin(weights.index.astype(str)[weights.to_numpy() == 0])
     return mdata[~zero].copy() if zero.any() else mdata
 
 
