@@ -176,9 +176,19 @@ def test_bad_input_is_refused(bulk):
     bulk.uns["linger"]["genome"] = "hg38"
     with pytest.raises(ValueError, match="located in 'hg38'"):
         lg.tl.pretrain(bulk, genome="hg19")
+    with pytest.raises(KeyError, match="no modality"):
+        lg.tl.pretrain(bulk, rna_key="gex")
+    bulk["rna"].var = bulk["rna"].var.drop(columns="tss")
     del bulk.varp["linger_distance"]
-    with pytest.raises(KeyError, match="link_peaks"):
+    with pytest.raises(KeyError, match="annotate_genes"):
         lg.tl.pretrain(bulk)
+
+
+def test_peaks_that_are_not_linked_yet_are_in_a_copy(bulk):
+    expected = lg.tl.pretrain(bulk, config=QUICK)
+    del bulk.varp["linger_distance"]
+    assert_same_prior(expected, lg.tl.pretrain(bulk, config=QUICK))
+    assert "linger_distance" not in bulk.varp
 
 
 def test_sample_weights_follow_names_and_matter(bulk):

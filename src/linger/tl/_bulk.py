@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from linger._keys import BUILDS
+from linger._keys import BUILDS, DISTANCE, slot
 from linger._logging import logger
 from linger._mudata import new_mudata
 from linger._validate import get_abundance, paired, preview
@@ -33,7 +33,9 @@ def as_mudata(
     atac_key: str,
     key: str,
 ) -> MuData:
-    """Return bulk samples as an annotated MuData; a pair of tables is annotated and linked with the built-in tables of `genome`.
+    """Return bulk samples as an annotated MuData with links.
+
+    A pair of tables is annotated with the built-in tables of `genome`; where peaks are not linked yet, they are in a copy.
 
     Raises
     ------
@@ -42,8 +44,8 @@ def as_mudata(
     ValueError
         If a pair comes without a known genome build, or hardly any samples are in both.
     """
-    if hasattr(bulk, "mod"):
-        return bulk
+    if not isinstance(bulk, tuple) and hasattr(bulk, "mod"):
+        return _linked(bulk, rna_key=rna_key, atac_key=atac_key, key=key)
     if not isinstance(bulk, tuple) or len(bulk) != 2:
         msg = f"bulk must be a MuData or a pair (rna, atac) of AnnData or DataFrames with samples in rows, found {type(bulk).__name__}."
         raise TypeError(msg)
@@ -67,6 +69,17 @@ def as_mudata(
     return _annotated(
         new_mudata({rna_key: rna[shared].copy(), atac_key: atac[shared].copy()}), genome, rna_key, atac_key, key
     )
+
+
+def _linked(mdata: MuData, *, rna_key: str, atac_key: str, key: str) -> MuData:
+    """Return `mdata`, or a copy with links where it has none."""
+    from linger.pp import link_peaks
+
+    if slot(key, DISTANCE) in mdata.varp:
+        return mdata
+    mdata = mdata.copy()
+    link_peaks(mdata, rna_key=rna_key, atac_key=atac_key, key_added=key)
+    return mdata
 
 
 def _as_anndata(part: AnnData | pd.DataFrame, what: str) -> AnnData:

@@ -64,8 +64,8 @@ def pretrain(
     Parameters
     ----------
     bulk
-        MuData with RNA and ATAC (or DNase) of the same samples, prepared as for a fit (genes located, TFs marked, peaks linked); any
-        species. Or a pair (RNA, ATAC) of AnnData or DataFrames, samples in rows, for one of the built-in genomes.
+        MuData with RNA and ATAC (or DNase) of the same samples, prepared as for a fit (genes located, TFs marked; where peaks are not
+        linked, they are with the defaults, in a copy); any species. Or a pair (RNA, ATAC) of AnnData or DataFrames, samples in rows, for one of the built-in genomes.
     prior
         Prior of an earlier round, or its folder.
     chain
@@ -108,7 +108,7 @@ def pretrain(
     Raises
     ------
     KeyError
-        If a modality, column or link matrix is missing, or a gene or sample is unknown.
+        If a modality or column is missing, or a gene or sample is unknown.
     ValueError
         If samples are not paired, there are fewer than three, values are negative or missing, or hardly anything of `prior` is found.
 
