@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 import linger as lg
 from linger._keys import IS_TF
@@ -451,3 +452,13 @@ def test_accessibility_informs_cis(sim):
     auroc = roc_auc_score(cis[linked], strength[linked])
     print(f"cis, accessibility correlation over types: {auroc:.3f}")
     assert auroc > 0.6
+
+
+def test_number_of_threads_does_not_matter():
+    made = []
+    for n_threads in (1, 2):
+        with threadpool_limits(limits=n_threads):
+            made.append(lg.ds.simulate(n_cells=2000, n_genes=200, n_tfs=25, n_peaks=3000, n_bulk=5))
+    for key in ("rna", "atac"):
+        assert (made[0].mdata[key].X != made[1].mdata[key].X).nnz == 0
+        assert (made[0].bulk[key].X != made[1].bulk[key].X).nnz == 0

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from linger._keys import DEFAULT_KEY, MOTIF, slot
 from linger._validate import known_names
@@ -160,6 +161,23 @@ def simulate(
     ['source', 'target', 'weight']
     """
     _check_sizes(n_cells, n_genes, n_tfs, n_peaks, n_cell_types, n_bulk)
+    # sums that depend on the number of threads move a few counts from one peak to the next
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _simulate(n_cells, n_genes, n_tfs, n_peaks, n_cell_types, n_bulk, rna_depth, atac_depth, rng)
+
+
+def _simulate(
+    n_cells: int,
+    n_genes: int,
+    n_tfs: int,
+    n_peaks: int,
+    n_cell_types: int,
+    n_bulk: int,
+    rna_depth: float | None,
+    atac_depth: float | None,
+    rng: int | np.random.Generator,
+) -> Simulation:
+    """Do what :func:`simulate` says."""
     rna_median = _depth(rna_depth, 5_000 * (n_genes / 16_000) ** 0.5, "rna_depth")
     atac_median = _depth(atac_depth, 8_000 * (n_peaks / 108_000) ** 0.75, "atac_depth")
     for_network, for_types, for_cells, for_bulk = np.random.default_rng(rng).spawn(4)
