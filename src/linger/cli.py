@@ -127,7 +127,7 @@ def _pretrain(options: argparse.Namespace) -> None:
     prior = lg.tl.pretrain(
         (rna, atac),
         genome=options.genome,
-        prior=None if options.prior is None else lg.io.read_prior(options.prior),
+        prior=options.prior,
         chain=options.chain,
         normalize=options.normalize,
         precision="float16" if options.half else "float32",

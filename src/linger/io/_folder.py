@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -23,7 +23,7 @@ _INDEX = "index.json"
 
 
 class FolderWriter:
-    """Write a folder file by file, beside its final name.
+    """Write a folder file by file, beside its final name; as a context, leave nothing behind if what is inside fails.
 
     Parameters
     ----------
@@ -57,6 +57,13 @@ class FolderWriter:
         (self._partial / _INDEX).write_text(text)
         self._swap()
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            self.abort()
 
     def abort(self) -> None:
         """Remove what was written; the folder that was there before stays."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -93,21 +93,23 @@ def read_lingergrn_prior(
     peaks = _peaks(folder, genome)
     genes = _first_of_each({name: _genes(folder, name) for name in chromosomes})
     genes = _count_from_zero(genes, len(tfs), len(peaks))
-    temporary = None if output is not None else TemporaryDirectory(prefix="linger-prior-")
-    target = Path(temporary.name) / "prior" if temporary is not None else Path(str(output))
-    writer = PriorWriter(target, precision=precision)
-    try:
-        done = 0
+    tables = _tables(genes, tfs, peaks, genome, activation, n_samples)
+    prior = Prior.make(output, partial(_write, folder, genes, tables, precision))
+    logger.info("Read %d genes of %d chromosomes from %s.", len(prior.genes), len(chromosomes), folder)
+    return prior
+
+
+def _write(
+    folder: Path, genes: dict[str, list[_Gene]], tables: PriorTables, precision: Precision, target: str | Path
+) -> None:
+    """Convert the networks of all chromosomes."""
+    done = 0
+    with PriorWriter(target, precision=precision) as writer:
         for chromosome, listed in genes.items():
-            for block in _blocks(folder, chromosome, listed, len(tfs)):
+            for block in _blocks(folder, chromosome, listed, len(tables.tfs)):
                 writer.add_block(block, np.arange(done, done + len(block["fisher_mean"])))
                 done += len(block["fisher_mean"])
-        writer.finish(_tables(genes, tfs, peaks, genome, activation, n_samples))
-    except BaseException:
-        writer.abort()
-        raise
-    logger.info("Read %d genes of %d chromosomes from %s.", done, len(chromosomes), folder)
-    return Prior(target) if temporary is None else Prior.temporary(temporary)
+        writer.finish(tables)
 
 
 def _lines(path: Path) -> list[str]:

@@ -9,7 +9,7 @@ Layout (version 1)::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, NamedTuple
@@ -195,8 +195,13 @@ class Prior(Folder):
         self._load()
 
     @classmethod
-    def temporary(cls, folder: TemporaryDirectory[str]) -> Prior:
-        """Open the prior in a temporary folder, which is removed with the object."""
+    def make(cls, path: str | Path | None, write: Callable[[str | Path], None]) -> Prior:
+        """Let `write` write a prior to `path` and open it; without a path to a temporary folder, removed with the object."""
+        if path is not None:
+            write(path)
+            return cls(path)
+        folder = TemporaryDirectory(prefix="linger-prior-")
+        write(Path(folder.name) / "prior")
         prior = cls(Path(folder.name) / "prior")
         prior._temporary = folder
         return prior
@@ -285,16 +290,12 @@ class Prior(Folder):
             msg = f"The prior is at {path} already. Choose another path for a copy in another format."
             raise ValueError(msg)
         self.verify()
-        writer = PriorWriter(path, precision=precision or self.precision)
-        try:
+        with PriorWriter(path, precision=precision or self.precision) as writer:
             order = np.lexsort([self._place[1], self._place[0]])
             for number in np.unique(self._place[0]):
                 rows = order[self._place[0][order] == number]
                 writer.add_block(self.read(block_name(int(number))) | {"fisher_mean": self.fisher_mean[rows]}, rows)
             writer.finish(self._tables())
-        except BaseException:
-            writer.abort()
-            raise
 
     def _tables(self) -> PriorTables:
         return PriorTables(

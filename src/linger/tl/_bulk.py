@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from linger._keys import BUILDS, DISTANCE, slot
+from linger._keys import DISTANCE, slot
 from linger._logging import logger
 from linger._mudata import new_mudata
 from linger._validate import get_abundance, paired, preview
@@ -49,7 +49,6 @@ def as_mudata(
     if not isinstance(bulk, tuple) or len(bulk) != 2:
         msg = f"bulk must be a MuData or a pair (rna, atac) of AnnData or DataFrames with samples in rows, found {type(bulk).__name__}."
         raise TypeError(msg)
-    genome = BUILDS.get(str(genome), genome)
     if genome not in _SPECIES:
         msg = (
             f"A pair of tables needs genome= to locate its genes: one of {', '.join(_SPECIES)}, found {genome!r}. For other genomes give a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from linger.tl._match import Match, match_prior, open_prior
 from linger.tl._write_graph import make_slots, write_slots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import pandas as pd
     from mudata import MuData
@@ -154,7 +154,7 @@ def fit(
         design, samples, match = _only_known(design, samples, match)
     trainer = Trainer(config, find_device(device), rng, match, refine=refine)
     report_design(design, samples, "metacells")
-    with _writing(store) as writer:
+    with nullcontext() if store is None else StoreWriter(store) as writer:
         graph = train_all(design, samples, trainer, writer=writer)
         quality = _quality(mdata, design, trainer, metacells)
         target = mdata.copy() if copy else mdata
@@ -211,18 +211,6 @@ def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData)
             "fewer neighbours a metacell, may help."
         )
     return quality
-
-
-@contextmanager
-def _writing(store: str | Path | None) -> Iterator[StoreWriter | None]:
-    """Open the store, and leave nothing behind if the fit fails."""
-    writer = None if store is None else StoreWriter(store)
-    try:
-        yield writer
-    except BaseException:
-        if writer is not None:
-            writer.abort()
-        raise
 
 
 def _finish_store(

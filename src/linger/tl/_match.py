@@ -186,8 +186,9 @@ def start_from_prior(
     """Put what the prior knows of a block's genes into its starting weights.
 
     A prior's peak that overlaps several peaks of a gene is shared out among them in proportion to the overlap, so that their weights
-    add up to its own; its Fisher information goes to all of them. One with the same start and end as a peak of the data goes there alone. A peak that overlaps several of the prior's gets the sum of their
-    (shares of) weights and the weighted mean of their Fisher information. Features that the prior lacks keep their start, with F = 0.
+    add up to its own; its Fisher information goes to all of them. One with the same start and end as a peak of the data goes there
+    alone. A peak that overlaps several of the prior's gets the sum of their (shares of) weights and the weighted mean of their
+    Fisher information. Features that the prior lacks keep their start, with F = 0.
 
     Parameters
     ----------

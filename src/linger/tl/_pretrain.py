@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -133,6 +133,7 @@ def pretrain(
     config = FitConfig() if config is None else config
     known = open_prior(prior, config)
     _check(config, known, chain, fisher)
+    genome = BUILDS.get(str(genome), genome)
     mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     genome = _build(mdata, genome)
     mdata = _without_zero_weight(mdata, sample_weights)
@@ -149,12 +150,7 @@ def pretrain(
     settings["linger"] = linger.__version__
     entry = Round(len(samples.names), len(design.genes), settings, description)
     tables = _tables(design, samples, config, genome, [*(known.rounds if known is not None else []), entry])
-    if path is not None:
-        _write(path, design, samples, trainer, tables, fisher=fisher, precision=precision)
-        return Prior(path)
-    folder = TemporaryDirectory(prefix="linger-prior-")
-    _write(Path(folder.name) / "prior", design, samples, trainer, tables, fisher=fisher, precision=precision)
-    return Prior.temporary(folder)
+    return Prior.make(path, partial(_write, design, samples, trainer, tables, fisher, precision))
 
 
 def _check(config: FitConfig, prior: Prior | None, chain: str | Path | None, fisher: FisherKind) -> None:
@@ -173,7 +169,6 @@ def _check(config: FitConfig, prior: Prior | None, chain: str | Path | None, fis
 def _build(mdata: MuData, genome: str | None) -> str | None:
     """Return the genome build of the bulk data, None where it is not known."""
     recorded = mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
-    genome = BUILDS.get(str(genome), genome)
     if None not in (genome, recorded) and genome != recorded:
         msg = f"genome={genome!r}, but the genes were located in {recorded!r}. Leave genome= out, or locate them anew."
         raise ValueError(msg)
@@ -230,24 +225,20 @@ def _tables(
 
 
 def _write(
-    path: str | Path,
     design: Design,
     samples: Samples,
     trainer: Trainer,
     tables: PriorTables,
-    *,
     fisher: FisherKind,
     precision: Precision,
+    path: str | Path,
 ) -> None:
     """Train all blocks and write them as a prior."""
-    writer, keys = PriorWriter(path, precision=precision), Keys.of(design)
-    try:
+    keys = Keys.of(design)
+    with PriorWriter(path, precision=precision) as writer:
         for block in trainer.blocks(design, samples, "pre-training"):
             writer.add_block(_train_block(block, keys, trainer, fisher, len(samples.names)), block.rows)
         writer.finish(tables)
-    except BaseException:
-        writer.abort()
-        raise
 
 
 def _train_block(block: Block, keys: Keys, trainer: Trainer, kind: FisherKind, n_samples: int) -> dict[str, np.ndarray]:
