@@ -39,12 +39,11 @@ def test_functions_are_annotated_and_their_parameters_described(space, name):
 
 @pytest.mark.parametrize(("space", "name"), [pair for pair in FUNCTIONS if pair[0] != "nn"])
 def test_options_are_keyword_only(space, name):
-    """What a function works on comes by position (at most two such objects), everything else by name."""
+    """What a function works on, and at most one thing that says what about it, come by position, everything else by name."""
     parameters = inspect.signature(getattr(getattr(lg, space), name)).parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    allowed = 2 if space == "bm" else 1
-    assert len(positional) <= allowed
-    assert all(p.default is p.empty for p in positional)
+    assert len(positional) <= 2
+    assert all(p.default is p.empty or p.name == "kind" for p in positional)
 
 
 @pytest.mark.parametrize(("space", "name"), [pair for pair in FUNCTIONS if pair[0] in ("pp", "tl")])

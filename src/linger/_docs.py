@@ -46,6 +46,25 @@ rng
     copy="""\
 copy
     Return a changed copy and leave `mdata` as it is.""",
+    weights="""\
+weights
+    How a group or a cell weighs the graph. ``"paper"``: as above, the exponent s being the importance divided by sqrt(N - 1) for N
+    metacells (a mean correlation) and clipped to [0, 1]. ``"paper_raw"``: the importance itself as the exponent.
+    ``"lingergrn"``: as the authors' package, for comparison: no C^s, no gamma, 0.1 added to E, O, beta and alpha + B, decay
+    exp(-(0.5 + d / 25 kb)), alpha and B over their means.""",
+    threshold="""\
+top
+    Keep that many of the strongest edges (1 or more), or that fraction of the edges that are not 0 (below 1). Ties go by name.
+per
+    ``"source"`` or ``"target"``: `top` counts within each of them; None: over the whole network.
+min_z
+    Keep edges with (z among the targets of the source + z among the sources of the target) / 2 above this; the authors of the
+    method use 1.96. z is taken over the sources and targets chosen, edges of 0 included.""",
+    smoothing="""\
+n_neighbors
+    Cells that a single cell is averaged over, itself included, nearest in a joint embedding; 1 takes the cell alone.
+neighbors_key
+    A cells x cells graph in ``obsp`` of the MuData or a modality to take neighbours from instead.""",
     keys="""\
 rna_key, atac_key
     Names of the two modalities.""",

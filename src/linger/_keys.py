@@ -28,7 +28,6 @@ MOTIF_HITS: Final = "motif_hits"  # atac.varm, peaks x motifs
 BINDING: Final = "binding"  # varp, TF x RE
 CIS: Final = "cis"  # varp, RE x TG
 TRANS: Final = "trans"  # varp, TF x TG
-TRANS_PATH: Final = "trans_path"  # varp, TF x TG: binding times cis summed over peaks
 ALPHA_SCALE: Final = "alpha_scale"  # rna.var
 CIS_SIGN: Final = "cis_sign"
 TRANS_SIGN: Final = "trans_sign"
@@ -37,10 +36,18 @@ CORRELATION: Final = "correlation"  # rna.var
 FITTED: Final = "fitted"  # rna.var
 PRIOR: Final = "prior"  # rna.var: whether the gene started from a prior
 GENOME: Final = "genome"  # uns
+GC: Final = "gc"  # atac.var: share of G and C in the peak's sequence
+GROUPS: Final = "groups"  # uns: groupby, names and n_cells of the groups below
+GROUP_MEAN: Final = "group_mean"  # rna.varm and atac.varm, features x groups
+COACTIVITY: Final = "coactivity"  # varp, TF x RE: correlation of both over metacells, at motif hits
+SPECIFIC_PEAKS: Final = "specific_peaks"  # atac.varm, peaks x groups
+TF_IMPORTANCE: Final = "tf_importance"  # rna.varm, genes x groups; uns: settings
+DOMINANCE: Final = "dominance"  # rna.var
 
 # what a fit writes
-FIT_SLOTS: Final = (TRANS, TRANS_SIGN, TRANS_PATH, CIS, CIS_SIGN, BINDING)
-FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION)
+FIT_SLOTS: Final = (TRANS, TRANS_SIGN, CIS, CIS_SIGN, BINDING)
+DOMINANCE_COLUMNS: Final = (DOMINANCE, f"{DOMINANCE}_t", f"{DOMINANCE}_p_adj")  # rna.var, made from a fit
+FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION, *DOMINANCE_COLUMNS)
 
 COUNTS_LAYER: Final = "counts"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linger._keys import FIT_COLUMNS, FIT_SLOTS, slot
+from linger._keys import COACTIVITY, FIT_COLUMNS, FIT_SLOTS, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
 from linger._logging import logger
 
 if TYPE_CHECKING:
@@ -24,3 +24,16 @@ def drop_fit(mdata: MuData, key: str, *, because: str) -> None:
     mdata.uns[key] = {
         name: value for name, value in mdata.uns.get(key, {}).items() if name not in ("fit", "store", "prior")
     }
+
+
+def drop_importance(mdata: MuData, key: str, *, because: str) -> None:
+    """Remove TF importance and what was made with it, which rest on motifs or groups that are about to change."""
+    if TF_IMPORTANCE not in mdata.uns.get(key, {}):
+        return
+    logger.warning("The TF importance under %r is removed, %s. Call lg.tl.tf_importance again.", key, because)
+    if slot(key, COACTIVITY) in mdata.varp:
+        del mdata.varp[slot(key, COACTIVITY)]
+    for adata in mdata.mod.values():
+        for name in (TF_IMPORTANCE, SPECIFIC_PEAKS):
+            adata.varm.pop(slot(key, name), None)
+    mdata.uns[key] = {name: value for name, value in mdata.uns[key].items() if name != TF_IMPORTANCE}

@@ -53,9 +53,7 @@ def test_round_trip_keeps_every_slot(fitted, tmp_path, suffix):
     path = tmp_path / f"fitted.{suffix}"
     getattr(fitted, "write_h5mu" if suffix == "h5mu" else "write_zarr")(path)
     read = mudata.read_h5mu(path) if suffix == "h5mu" else mudata.read_zarr(path)
-    assert set(read.varp) >= {
-        f"linger_{name}" for name in (*KINDS, "trans_sign", "cis_sign", "trans_path", "distance", "motif")
-    }
+    assert set(read.varp) >= {f"linger_{name}" for name in (*KINDS, "trans_sign", "cis_sign", "distance", "motif")}
     for key in fitted.varp:
         assert (abs(fitted.varp[key] - read.varp[key]).sum()) == 0, key
         assert read.varp[key].nnz == fitted.varp[key].nnz
@@ -256,7 +254,7 @@ def test_binding_share_is_a_matter_of_storage_only(linked, metacells):
 def test_new_links_or_motifs_remove_the_networks_that_rest_on_others(fitted):
     assert "linger_trans" in fitted.varp
     lg.pp.link_peaks(fitted, max_distance=100_000)
-    assert not {"linger_trans", "linger_cis", "linger_binding", "linger_trans_path"} & set(fitted.varp)
+    assert not {"linger_trans", "linger_cis", "linger_binding"} & set(fitted.varp)
     assert not {"linger_fitted", "linger_r2"} & set(fitted["rna"].var)
     assert not {"fit", "store"} & set(fitted.uns["linger"])
     with pytest.raises(KeyError, match=r"Call lg\.tl\.fit"):

@@ -11,7 +11,7 @@ from scipy import sparse
 from linger._docs import docs
 from linger._keys import D0, DEFAULT_KEY, DISTANCE, MOTIF, Kind, slot
 from linger._validate import modality, tf_mask
-from linger.get._matrix import fitted_slot
+from linger.get._graph import fitted_slot
 from linger.tl._design import read_values
 
 if TYPE_CHECKING:

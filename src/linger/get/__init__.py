@@ -1,7 +1,23 @@
 """Read the fitted graph; nothing here writes."""
 
-from linger.get._matrix import NamedMatrix, matrix
-from linger.get._network import network
+from linger.get._edges_per_cell import edges_per_cell
+from linger.get._groups import groups
+from linger.get._matrix import matrices, matrix
+from linger.get._motif_enrichment import motif_enrichment
+from linger.get._network import network, networks
+from linger.get._reader import NamedMatrix
 from linger.get._regulons import regulons
+from linger.get._tf_importance import tf_importance
 
-__all__ = ["NamedMatrix", "matrix", "network", "regulons"]
+__all__ = [
+    "NamedMatrix",
+    "edges_per_cell",
+    "groups",
+    "matrices",
+    "matrix",
+    "motif_enrichment",
+    "network",
+    "networks",
+    "regulons",
+    "tf_importance",
+]

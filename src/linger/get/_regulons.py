@@ -10,7 +10,9 @@ from scipy.stats import rankdata
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, TRANS_SIGN
-from linger.get._matrix import fitted_slot, matrix
+from linger.get._graph import fitted_slot
+from linger.get._matrix import matrix
+from linger.get._states import Weights
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 def regulons(
     mdata: MuData,
     *,
+    group: str | np.ndarray | pd.Series | None = None,
     n_targets: int = 1000,
     signed: bool = False,
+    weights: Weights = "paper",
     key: str = DEFAULT_KEY,
     rna_key: str = "rna",
     atac_key: str = "atac",
@@ -35,10 +39,13 @@ def regulons(
     Parameters
     ----------
     %(mdata)s
+    group
+        A group whose means are stored, or a mask of cells; None takes the population (see :func:`linger.get.matrix`).
     n_targets
         Targets of a TF at most; TFs with fewer non-zero ones keep those.
     signed
         Multiply weights by the sign of the edge (+1 activates, -1 represses); edges of sign 0 are left out.
+    %(weights)s
     %(key)s
     %(keys)s
 
@@ -49,9 +56,9 @@ def regulons(
     Raises
     ------
     KeyError
-        If nothing was fitted under `key`.
+        If nothing was fitted under `key`, or the group is unknown.
     ValueError
-        If `n_targets` is not positive.
+        If `n_targets` is not positive, or a mask of cells is empty.
 
     Examples
     --------
@@ -65,7 +72,7 @@ def regulons(
     if n_targets < 1:
         msg = f"n_targets must be positive, found {n_targets}."
         raise ValueError(msg)
-    found = matrix(mdata, kind="trans", key=key, rna_key=rna_key, atac_key=atac_key)
+    found = matrix(mdata, "trans", group=group, weights=weights, key=key, rna_key=rna_key, atac_key=atac_key)
     raw = found.matrix.toarray()
     tf, gene = np.nonzero(raw)
     net = pd.DataFrame(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -36,12 +36,7 @@ class FolderWriter:
     def __init__(self, path: str | Path, *, format: str, version: int) -> None:
         self.path = Path(path)
         self._header = {"format": format, "version": version}
-        taken = self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir()))
-        if taken and _format(self.path) != format:
-            msg = f"{self.path} exists and is not a folder of format {format}; it is left alone. Choose another path."
-            raise FileExistsError(msg)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._partial = Path(mkdtemp(prefix=f".{self.path.name}.", suffix=".partial", dir=self.path.parent))
+        self._partial = partial_folder(self.path, format, found=_format)
         self._checksums: dict[str, str] = {}
 
     def add(self, name: str, tensors: Mapping[str, np.ndarray]) -> None:
@@ -55,7 +50,7 @@ class FolderWriter:
         index = {**self._header, **values, "sha256": self._checksums}
         text = json.dumps({**index, "checksum": _digest(index)})
         (self._partial / _INDEX).write_text(text)
-        self._swap()
+        replace_folder(self._partial, self.path)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __enter__(self) -> Self:
@@ -69,20 +64,32 @@ class FolderWriter:
         """Remove what was written; the folder that was there before stays."""
         shutil.rmtree(self._partial, ignore_errors=True)
 
-    def _swap(self) -> None:
-        self._partial.chmod(0o755)  # mkdtemp leaves it to its owner alone
-        if not self.path.exists():
-            self._partial.rename(self.path)
-            return
-        old = Path(mkdtemp(prefix=f".{self.path.name}.", suffix=".old", dir=self.path.parent))
-        self.path.rename(old / "store")
-        try:
-            self._partial.rename(self.path)
-        except BaseException:  # whatever interrupts, the old folder comes back
-            (old / "store").rename(self.path)
-            old.rmdir()
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+
+def partial_folder(path: Path, format: str, *, found: Callable[[Path], str | None]) -> Path:
+    """Make the folder, beside `path`, that is to take its name; refuse a `path` that holds something of another format."""
+    taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+    if taken and found(path) != format:
+        msg = f"{path} exists and is not a folder of format {format}; it is left alone. Choose another path."
+        raise FileExistsError(msg)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Path(mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+
+
+def replace_folder(partial: Path, path: Path) -> None:
+    """Give a folder that is complete its final name; the one that was there goes only when that has worked."""
+    partial.chmod(0o755)  # mkdtemp leaves it to its owner alone
+    if not path.exists():
+        partial.rename(path)
+        return
+    old = Path(mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+    path.rename(old / "store")
+    try:
+        partial.rename(path)
+    except BaseException:  # whatever interrupts, the old folder comes back
+        (old / "store").rename(path)
+        old.rmdir()
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 class Folder:

@@ -11,10 +11,12 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
+from linger._groups import cell_groups, obs_column
 from linger._logging import logger
 from linger._mudata import new_mudata
-from linger._validate import get_counts, paired, preview
-from linger.pp._embedding import joint_embedding, log_normalize_depth
+from linger._validate import paired
+from linger.pp._embedding import log_normalize_depth
+from linger.pp._neighbors import Search
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -59,7 +61,7 @@ def metacells(
         Joint embedding to search neighbours in, from ``mdata.obsm`` or either modality's; None computes one (principal components
         of log-normalised RNA beside latent semantic indexing of ATAC, equal total variance).
     neighbors_key
-        A cells x cells graph in ``mdata.obsp`` (such as muon's weighted nearest neighbours) whose strongest connections are the
+        A cells x cells graph in ``obsp`` of the MuData or a modality (such as muon's weighted nearest neighbours) whose strongest connections are the
         neighbours.
     labels
         Column of ``obs`` that says which metacell each cell belongs to (SEACells, for example); one metacell a label, nothing is
@@ -100,54 +102,29 @@ def metacells(
     }
     settings |= {"neighbors_key": neighbors_key, "labels": labels, "min_cells": min_cells, "rng": rng, "layer": layer}
     settings |= {"rna_key": rna_key, "atac_key": atac_key}
-    cells = rna.obs_names.sort_values()
-    groups = _groups(mdata, groupby, cells, min_cells, keys=(rna_key, atac_key))
-    counts = {
-        rna_key: get_counts(rna, layer=layer, name=rna_key)[rna.obs_names.get_indexer(cells)],
-        atac_key: get_counts(atac, layer=layer, name=atac_key)[atac.obs_names.get_indexer(cells)],
-    }
-    features = {rna_key: rna.var, atac_key: atac.var}
+    search = Search(
+        mdata,
+        use_rep=use_rep,
+        neighbors_key=neighbors_key,
+        layer=layer,
+        rna_key=rna_key,
+        atac_key=atac_key,
+        rng=rng,
+    )
+    groups = cell_groups(mdata, groupby, search.cells, min_cells, keys=search.keys)
     if labels is not None:
-        membership = _label_membership(_column(mdata, labels, cells, keys=(rna_key, atac_key)), groups)
+        membership = _label_membership(obs_column(mdata, labels, search.cells, keys=search.keys), groups)
     else:
-        search = _Search(mdata, counts, features, use_rep, neighbors_key, cells, rng)
         membership = _drawn_membership(groups, search, n_metacells, n_neighbors, rng)
     _warn_of_duplicates(membership.weights)
-    return _assemble(counts, features, membership, cells, groupby, settings)
+    features = {rna_key: rna.var, atac_key: atac.var}
+    return _assemble(search.counts, features, membership, search.cells, groupby, settings)
 
 
 class _Membership(NamedTuple):
     weights: sparse.csr_matrix  # metacells x cells, rows sum to 1
     names: pd.Index
     groups: np.ndarray
-
-
-def _column(mdata: MuData, column: str, cells: pd.Index, *, keys: tuple[str, str]) -> pd.Series:
-    """Return a column of obs for `cells`, looked for in the MuData, then in its modalities."""
-    for obs in (mdata.obs, *(mdata.mod[key].obs for key in keys)):
-        if column in obs:
-            return obs[column].reindex(cells)
-    available = sorted({str(name) for obs in (mdata.obs, *(mdata.mod[key].obs for key in keys)) for name in obs})
-    msg = f"No column {column!r} in obs of the MuData or its modalities (there are {preview(available) or 'none'})."
-    raise KeyError(msg)
-
-
-def _groups(mdata: MuData, groupby: str | None, cells: pd.Index, min_cells: int, *, keys: tuple[str, str]) -> pd.Series:
-    """Return the group of every cell, checked."""
-    groups = pd.Series("all", index=cells) if groupby is None else _column(mdata, groupby, cells, keys=keys)
-    if groups.isna().any():
-        msg = f"{int(groups.isna().sum())} cells have no {groupby!r}. Annotate them, or leave them out: mdata[~mdata.obs[{groupby!r}].isna()]."
-        raise ValueError(msg)
-    sizes = groups.astype(str).value_counts()
-    small = sizes[sizes < min_cells].sort_index()
-    if len(small) and groupby is None:
-        msg = f"There are only {len(groups)} cells, fewer than min_cells={min_cells}."
-        raise ValueError(msg)
-    if len(small):
-        shown = preview(f"{name} ({size})" for name, size in small.items())
-        msg = f"{len(small)} groups of {groupby!r} have fewer than min_cells={min_cells} cells: {shown}. Merge or drop them, or lower min_cells."
-        raise ValueError(msg)
-    return groups.astype(str)
 
 
 def _n_per_group(sizes: pd.Series, n_metacells: int | str) -> pd.Series:
@@ -165,88 +142,25 @@ def _n_per_group(sizes: pd.Series, n_metacells: int | str) -> pd.Series:
     return np.minimum(sizes, np.maximum(root, shared) if n_metacells == "auto" else shared)
 
 
-class _Search(NamedTuple):
-    """Where neighbours are looked for."""
-
-    mdata: MuData
-    counts: dict[str, sparse.csr_matrix]
-    features: dict[str, pd.DataFrame]
-    use_rep: str | None
-    neighbors_key: str | None
-    cells: pd.Index
-    rng: int
-
-    def embedding(self) -> np.ndarray:
-        """Return the joint embedding, cells in canonical order."""
-        if self.use_rep is None:
-            return joint_embedding(self.counts, self.features, rng=self.rng)
-        for holder in (self.mdata, *self.mdata.mod.values()):
-            if self.use_rep in holder.obsm:
-                values = np.asarray(holder.obsm[self.use_rep], dtype=np.float64)
-                return values[holder.obs_names.get_indexer(self.cells)]
-        msg = f"No embedding {self.use_rep!r} in obsm of the MuData or its modalities."
-        raise KeyError(msg)
-
-    def graph(self) -> sparse.csr_matrix:
-        """Return the neighbour graph, cells in canonical order."""
-        if self.neighbors_key not in self.mdata.obsp:
-            msg = f"No graph {self.neighbors_key!r} in mdata.obsp (there are {preview(self.mdata.obsp) or 'none'})."
-            raise KeyError(msg)
-        order = self.mdata.obs_names.get_indexer(self.cells)
-        return sparse.csr_matrix(self.mdata.obsp[self.neighbors_key])[order][:, order]
-
-
 def _drawn_membership(
-    groups: pd.Series, search: _Search, n_metacells: int | str, n_neighbors: int, rng: int
+    groups: pd.Series, search: Search, n_metacells: int | str, n_neighbors: int, rng: int
 ) -> _Membership:
     """Draw centres in every group and average over their neighbours there."""
     if n_neighbors < 1:
         msg = f"n_neighbors must be at least 1, found {n_neighbors}."
         raise ValueError(msg)
     wanted = _n_per_group(groups.value_counts().sort_index(), n_metacells)
-    embedding = search.embedding() if search.neighbors_key is None else None
-    graph = None if search.neighbors_key is None else search.graph()
     rows, names, labels = [], [], []
     seeds = np.random.SeedSequence(rng).spawn(len(wanted))
     for (group, number), seed in zip(wanted.items(), seeds, strict=True):
         members = np.flatnonzero(groups.to_numpy() == group)
         k = max(1, min(n_neighbors, int(_MAX_SHARE * len(members))))
         centres = np.sort(np.random.default_rng(seed).choice(len(members), size=int(number), replace=False))
-        if graph is not None:
-            rows.append(_strongest(graph, members, centres, k))
-        elif embedding is not None:
-            rows.append(_nearest(embedding, members, centres, k))
+        rows.append(search.weights(members, centres, k))
         names.append(search.cells[members[centres]])
         labels.append(np.full(len(centres), group, dtype=object))
     weights = sparse.csr_matrix(sparse.vstack(rows), dtype=np.float32)
     return _Membership(weights, names[0].append(names[1:]), np.concatenate(labels))
-
-
-def _nearest(embedding: np.ndarray, members: np.ndarray, centres: np.ndarray, k: int) -> sparse.csr_matrix:
-    """Give weight 1/k to each centre's k nearest members, itself included."""
-    from sklearn.neighbors import NearestNeighbors
-
-    found = (
-        NearestNeighbors(n_neighbors=k)
-        .fit(embedding[members])
-        .kneighbors(embedding[members[centres]], return_distance=False)
-    )
-    index = members[found].ravel()
-    return sparse.csr_matrix(
-        (np.full(index.size, 1 / k), index, np.arange(0, index.size + 1, k)), shape=(len(centres), len(embedding))
-    )
-
-
-def _strongest(graph: sparse.csr_matrix, members: np.ndarray, centres: np.ndarray, k: int) -> sparse.csr_matrix:
-    """Give equal weight to each centre and its k - 1 strongest connections among the members."""
-    within = graph[members[centres]][:, members].tocoo()
-    links = pd.DataFrame({"row": within.row, "column": within.col, "weight": within.data})
-    links = links[centres[links["row"]] != links["column"]]
-    links = links.sort_values(["row", "weight", "column"], ascending=[True, False, True]).groupby("row").head(k - 1)
-    row = np.concatenate([np.arange(len(centres)), links["row"]])
-    column = members[np.concatenate([centres, links["column"]])]
-    weights = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(len(centres), graph.shape[0]))
-    return sparse.csr_matrix(sparse.diags(1 / weights.sum(axis=1).A1) @ weights)
 
 
 def _label_membership(labels: pd.Series, groups: pd.Series) -> _Membership:

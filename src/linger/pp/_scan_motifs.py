@@ -14,13 +14,13 @@ from linger import _keys, _validate
 from linger._docs import docs
 from linger._joint_axis import on_joint_axis
 from linger._logging import logger
-from linger._stale import drop_fit
+from linger._stale import drop_fit, drop_importance
 from linger.pp._affinity import affinity as scaled_affinity
 from linger.pp._motif_files import Motif, jaspar_motifs, motifs_from_dict, read_motifs
 from linger.pp._motif_hits import ScoredMotif, scan_peaks
 from linger.pp._motif_tfs import GeneLookup, match_motifs, read_motif_table
 from linger.pp._pwm import UNITS_PER_BIT, log_odds, score_threshold
-from linger.pp._sequences import background, locate, open_genome, read_peaks
+from linger.pp._sequences import background, gc_content, locate, open_genome, read_peaks
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -150,8 +150,10 @@ def scan_motifs(
     mdata = mdata.copy() if copy else mdata
     rows = joint[rna_key][rna.var_names.get_indexer(factors)]
     drop_fit(mdata, key_added, because="since they rest on earlier motifs or none")
+    drop_importance(mdata, key_added, because="since it rests on earlier motifs")
     mdata.varp[_keys.slot(key_added, _keys.MOTIF)] = on_joint_axis(B, rows, joint[atac_key], mdata.n_vars)
     mdata.mod[atac_key].varm[_keys.slot(key_added, _keys.MOTIF_HITS)] = hits
+    mdata.mod[atac_key].var[_keys.slot(key_added, _keys.GC)] = gc_content(sequences)
     mdata.uns[key_added] = dict(mdata.uns.get(key_added, {})) | {
         "motif_names": np.array(names, dtype=object),
         "motif_tf": pairs.set_axis(pairs.index.astype(str)),

@@ -197,3 +197,10 @@ def background(sequences: list[bytes]) -> np.ndarray:
         raise ValueError(msg)
     both = counts + counts[::-1] + 2
     return both / both.sum()
+
+
+def gc_content(sequences: list[bytes]) -> np.ndarray:
+    """Return the share of G and C among the letters of every sequence, float32; NaN where there is none."""
+    counts = np.array([[s.count(b"G") + s.count(b"C"), s.count(b"A") + s.count(b"T")] for s in sequences], dtype=float)
+    total = counts.sum(axis=1)
+    return np.divide(counts[:, 0], total, out=np.full(len(total), np.nan), where=total > 0).astype(np.float32)

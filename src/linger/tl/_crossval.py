@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from linger.pp._metacells import _column, metacells
+from linger._groups import obs_column
+from linger.pp._metacells import metacells
 from linger.tl._design import Design, Samples, make_samples, read_values
 from linger.tl._ensemble import Trainer, predict_held_out
 
@@ -63,7 +64,9 @@ def iterate_folds(mdata: MuData, design: Design, *, settings: dict[str, Any], n_
 def split_cells(mdata: MuData, groupby: str | None, *, n_folds: int, rng: int, keys: tuple[str, str]) -> pd.Series:
     """Assign every cell to a fold, evenly within groups, whatever the order of the cells."""
     cells = mdata.mod[keys[0]].obs_names.sort_values()
-    groups = pd.Series("all", index=cells) if groupby is None else _column(mdata, groupby, cells, keys=keys).astype(str)
+    groups = (
+        pd.Series("all", index=cells) if groupby is None else obs_column(mdata, groupby, cells, keys=keys).astype(str)
+    )
     rank = pd.Series(np.random.default_rng([rng, 2]).permutation(len(cells)), index=cells)
     return rank.groupby(groups.to_numpy()).rank(method="first").astype(int) % n_folds
 

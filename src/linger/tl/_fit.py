@@ -28,6 +28,7 @@ from linger.tl._design import (
     take_genes,
 )
 from linger.tl._ensemble import Graph, Trainer, background_columns, find_device, train_all
+from linger.tl._group_means import GroupMeans, compute_group_means, write_group_means
 from linger.tl._match import Match, match_prior, open_prior
 from linger.tl._write_graph import make_slots, write_slots
 
@@ -109,9 +110,10 @@ def fit(
     - ``varp["linger_trans"]``, ``varp["linger_cis"]``, ``varp["linger_binding"]``: strengths, CSR float32. Binding keeps pairs with a
       motif hit and the strongest share (``FitConfig.binding_share``).
     - ``varp["linger_trans_sign"]``, ``varp["linger_cis_sign"]``: +1 activates, -1 represses, CSR int8.
-    - ``varp["linger_trans_path"]`` and ``rna.var["linger_alpha_scale"]``: what :func:`linger.get.matrix` combines them with.
+    - ``rna.var["linger_alpha_scale"]``: the weight of alpha for TFs without a motif (see :func:`linger.get.matrix`).
     - ``rna.var["linger_fitted"]``, ``rna.var["linger_r2"]``, ``rna.var["linger_correlation"]``: quality by cross-validation.
     - ``rna.var["linger_prior"]``: whether the gene started from the prior; ``uns["linger"]["prior"]``: what of it was found.
+    - with `groupby`, or metacells made with one: the means of the groups, as :func:`linger.tl.group_means` writes them.
     - ``uns["linger"]["fit"]``: settings, versions, loss; ``uns["linger"]["store"]``: where the networks are.
 
     Raises
@@ -154,6 +156,7 @@ def fit(
         design, samples, match = _only_known(design, samples, match)
     trainer = Trainer(config, find_device(device), rng, match, refine=refine)
     report_design(design, samples, "metacells")
+    means = _group_means(mdata, metacells, rna_key=rna_key, atac_key=atac_key, layer=layer)
     with nullcontext() if store is None else StoreWriter(store) as writer:
         graph = train_all(design, samples, trainer, writer=writer)
         quality = _quality(mdata, design, trainer, metacells)
@@ -163,6 +166,8 @@ def fit(
         record = _record(design, samples, trainer, graph)
         record["store"] = _finish_store(writer, design, samples, trainer, graph)
     write_slots(target, slots, record, rna_key=rna_key, key_added=key_added)
+    if means is not None:
+        write_group_means(target, means, key_added=key_added)
     return target if copy else None
 
 
@@ -189,6 +194,24 @@ def _only_known(design: Design, samples: Samples, match: Match) -> tuple[Design,
 def _match(prior: Prior, mdata: MuData, design: Design, config: FitConfig, chain: str | Path | None) -> Match:
     genome = mdata.uns.get(DEFAULT_KEY, {}).get(GENOME)
     return match_prior(prior, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
+
+
+def _group_means(
+    mdata: MuData, metacells: MuData, *, rna_key: str, atac_key: str, layer: str | None
+) -> GroupMeans | None:
+    """Return the means of the groups that the metacells stay within, where they are metacells of these cells."""
+    made = metacells.uns.get("linger", {})
+    settings = made.get("metacells", {})
+    if "groupby" not in settings or set(made["cells"]) != set(mdata.obs_names):
+        return None
+    return compute_group_means(
+        mdata,
+        settings["groupby"],
+        min_cells=1,
+        rna_key=rna_key,
+        atac_key=atac_key,
+        layer=settings.get("layer", layer),
+    )
 
 
 def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData) -> pd.DataFrame | None:

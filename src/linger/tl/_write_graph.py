@@ -15,13 +15,11 @@ from linger._keys import (
     CIS,
     CIS_SIGN,
     CORRELATION,
-    D0,
     FIT_COLUMNS,
     FITTED,
     PRIOR,
     R2,
     TRANS,
-    TRANS_PATH,
     TRANS_SIGN,
     slot,
 )
@@ -54,13 +52,12 @@ def make_slots(
     """Lay a fitted graph out on the joint axis; changes nothing."""
     names = mdata.var_names
     tfs, genes, peaks = (positions(names, part) for part in (design.tfs, design.genes, design.peaks))
-    scale = alpha_scale(graph.alpha, design.affinity)
     gamma, gamma_sign = (sparse.csr_matrix(values.T) for values in (graph.gamma, graph.gamma_sign))
     binding = strongest_pairs(graph.alpha, design.affinity, share)
+    scale = alpha_scale(binding, design.affinity)
     parts = {
         TRANS: (gamma, tfs, genes),
         TRANS_SIGN: (gamma_sign, tfs, genes),
-        TRANS_PATH: (paths(design, graph, scale), tfs, genes),
         CIS: (graph.beta.T, peaks, genes),
         CIS_SIGN: (graph.beta_sign.T, peaks, genes),
         BINDING: (binding.T, tfs, peaks),
@@ -96,33 +93,18 @@ def strongest_pairs(alpha: np.ndarray, affinity: sparse.csr_matrix | None, share
     return sparse.csr_matrix((alpha[rows, cols], (rows, cols)), shape=alpha.shape)
 
 
-def alpha_scale(alpha: np.ndarray, affinity: sparse.csr_matrix | None) -> np.ndarray:
-    """Return the factor on alpha (peaks x TFs) away from motif hits, one a TF.
+def alpha_scale(alpha: sparse.csr_matrix, affinity: sparse.csr_matrix | None) -> np.ndarray:
+    """Return the factor on the stored alpha (peaks x TFs) away from motif hits, one a TF.
 
     0 for TFs with motif hits; for those without, what makes their binding sum to that of the average TF with hits, alpha + B
     summed over its hits; 1 where no TF has any.
     """
-    total = alpha.sum(axis=0)
+    total = alpha.sum(axis=0).A1
     if affinity is None or not affinity.nnz:
         return np.ones(len(total), dtype=np.float32)
     known = affinity.getnnz(axis=0) > 0
-    at_hits = affinity.sum() + alpha[affinity.nonzero()].sum()
+    at_hits = affinity.sum() + alpha.multiply(affinity > 0).sum()
     return np.divide(at_hits / known.sum(), total, out=np.zeros_like(total), where=~known & (total > 0))
-
-
-def paths(design: Design, graph: Graph, scale: np.ndarray) -> sparse.csr_matrix:
-    """Return sum_j TFB_kj CRP_ij of every TF and gene (see :func:`linger.get.matrix`), T x G."""
-    links = design.links
-    decay = sparse.csr_matrix((np.exp(-links.data / D0), links.indices, links.indptr), links.shape)
-    cis = graph.beta.multiply(decay).tocsr()
-    path = np.zeros((links.shape[0], len(scale)), dtype=np.float32)
-    everywhere = np.flatnonzero(scale)
-    path[:, everywhere] = cis @ (graph.alpha[:, everywhere] * scale[everywhere])
-    if design.affinity is not None:
-        hits = design.affinity.tocoo()
-        at_hits = sparse.csr_matrix((hits.data + graph.alpha[hits.row, hits.col], (hits.row, hits.col)), hits.shape)
-        path += (cis @ at_hits).toarray()
-    return sparse.csr_matrix(path.T)
 
 
 def _gene_columns(names: pd.Index, genes: pd.Index, quality: pd.DataFrame | None) -> pd.DataFrame:

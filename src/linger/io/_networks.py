@@ -1,0 +1,193 @@
+"""Networks of many groups on disk, read one at a time (format ``linger-group-networks``, see docs/formats.md)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from linger._docs import docs
+from linger._keys import KINDS, Kind
+from linger._validate import known_names
+from linger.get._matrix import matrices
+from linger.get._reader import NamedMatrix, Options
+from linger.io._folder import partial_folder, replace_folder
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+_FORMAT = "linger-group-networks"
+_VERSION = 1
+
+
+@docs.dedent
+def write_networks(
+    mdata: MuData,
+    path: str | Path,
+    *,
+    groups: Iterable[str] | None = None,
+    kinds: Iterable[Kind] = KINDS,
+    **options: Unpack[Options],
+) -> None:
+    """Write the networks of groups to a zarr folder, one in memory at a time.
+
+    Parameters
+    ----------
+    %(mdata)s
+    path
+        Folder to make, such as ``networks.zarr``. One that is there is replaced when the new one is complete, if it is of this format.
+    groups
+        Groups whose means are stored (:func:`linger.tl.group_means`); None takes all.
+    kinds
+        ``"trans"``, ``"cis"``, ``"binding"``, or some of them.
+    **options
+        Other options of :func:`linger.get.matrix`, such as ``top=`` and ``per=`` to write less.
+
+    Raises
+    ------
+    KeyError
+        If nothing was fitted, no group means are stored, or a name is unknown.
+    ValueError
+        If no kind is named, or an option is out of range.
+    FileExistsError
+        If something else is at `path`.
+
+    Notes
+    -----
+    At most 8 bytes for every edge and group on disk, before compression.
+
+    Examples
+    --------
+    >>> import linger as lg, pathlib, tempfile
+    >>> mdata = lg.ds.toy()
+    >>> lg.pp.link_peaks(mdata)
+    >>> lg.tl.fit(mdata, groupby="cell_type", config=lg.FitConfig(epochs=5, n_folds=0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     lg.io.write_networks(mdata, pathlib.Path(folder, "networks.zarr"), kinds=["cis"])
+    ...     stored = lg.io.read_networks(pathlib.Path(folder, "networks.zarr"))
+    ...     stored.matrix("cis", "type_1").matrix.nnz > 0
+    True
+    """
+    import zarr
+
+    path, kinds = Path(path), list(dict.fromkeys(kinds))
+    if not kinds:
+        msg = f"kinds= names none of {', '.join(KINDS)}."
+        raise ValueError(msg)
+    chosen = None if groups is None else list(groups)
+    found = {kind: matrices(mdata, kind, groups=chosen, **options) for kind in kinds}  # raises before a file is made
+    partial = partial_folder(path, _FORMAT, found=_format)
+    try:
+        root = zarr.open_group(str(partial), mode="w", zarr_format=2)
+        names: list[str] = []
+        for kind, networks in found.items():
+            names = _write_kind(root.require_group(kind), networks)
+        if not names:
+            msg = "groups= names no group."
+            raise ValueError(msg)
+        root.attrs.update({"format": _FORMAT, "version": _VERSION, "kinds": kinds, "groups": names})
+        replace_folder(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_kind(folder: Any, networks: Iterable[tuple[str, NamedMatrix]]) -> list[str]:
+    """Write the networks of a kind under their numbers (names may hold a "/"), and return the names."""
+    from anndata.io import write_elem
+
+    names = []
+    for number, (name, network) in enumerate(networks):
+        if not number:
+            for side in ("sources", "targets"):
+                write_elem(folder, side, getattr(network, side).to_numpy(dtype=object))
+        write_elem(folder, str(number), network.matrix)
+        names.append(name)
+    return names
+
+
+def read_networks(path: str | Path) -> GroupNetworks:
+    """Open networks written by :func:`linger.io.write_networks`.
+
+    Parameters
+    ----------
+    path
+        The zarr folder.
+
+    Returns
+    -------
+    What reads one network at a time.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `path`.
+    ValueError
+        If it is of another format or version.
+    """
+    return GroupNetworks(path)
+
+
+class GroupNetworks:
+    """Networks of groups on disk; nothing is read before it is asked for.
+
+    Parameters
+    ----------
+    path
+        Folder written by :func:`linger.io.write_networks`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        import zarr
+
+        self.path = Path(path)
+        if not self.path.is_dir():
+            msg = f"No networks at {self.path}. Write them with lg.io.write_networks(mdata, path)."
+            raise FileNotFoundError(msg)
+        if _format(self.path) != _FORMAT:
+            msg = f"{self.path} holds no networks of format {_FORMAT}."
+            raise ValueError(msg)
+        self._root = zarr.open_group(str(self.path), mode="r")
+        if self._root.attrs["version"] != _VERSION:
+            msg = f"{self.path} was written by a newer linger (format version {self._root.attrs['version']})."
+            raise ValueError(msg)
+        self.groups: list[str] = list(self._root.attrs["groups"])
+        self.kinds: list[Kind] = list(self._root.attrs["kinds"])
+
+    def matrix(self, kind: Kind, group: str) -> NamedMatrix:
+        """Read one network.
+
+        Parameters
+        ----------
+        kind
+            One of ``kinds``.
+        group
+            One of ``groups``.
+        """
+        from anndata.io import read_elem
+
+        known_names(kind, pd.Index(self.kinds), "kinds of network")
+        known_names(group, pd.Index(self.groups), "groups")
+        folder = self._root[kind]
+        strength = sparse.csr_matrix(read_elem(folder[str(self.groups.index(group))]))
+        sources, targets = (
+            pd.Index(np.asarray(read_elem(folder[side])), dtype=object) for side in ("sources", "targets")
+        )
+        return NamedMatrix(strength, sources, targets)
+
+    def __repr__(self) -> str:
+        return f"GroupNetworks({str(self.path)!r}: {', '.join(self.kinds)} of {len(self.groups)} groups)"
+
+
+def _format(path: Path) -> str | None:
+    """Return the format that the attributes of a zarr folder name."""
+    try:
+        attributes = json.loads((path / ".zattrs").read_text())
+    except (OSError, ValueError):
+        return None
+    return attributes.get("format") if isinstance(attributes, dict) else None
