@@ -73,7 +73,6 @@ def synthetic(rng, *, n_genes, n_peaks, n_linked, n_tfs, n_types, n_cells):
     coactivity = motif.copy()
     coactivity.data = rng.random(motif.nnz, dtype=np.float32) * 0.9 + 0.05
     alpha = random_sparse(rng, (n_tfs, n_peaks), 0.125)
-    gamma = random_sparse(rng, (n_tfs, n_genes), 1.0)
     gamma = sparse.csr_matrix(rng.random((n_tfs, n_genes), dtype=np.float32))
     slots = {"distance": (distance, peaks, genes), "cis": (links, peaks, genes), "motif": (motif, tf, peaks)}
     slots |= {"binding": (alpha, tf, peaks), "coactivity": (coactivity, tf, peaks), "trans": (gamma, tf, genes)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,23 @@ if TYPE_CHECKING:
 _BLOCK = 4096  # cells read at a time, so that backed data stay on disk
 
 
+class Shares(NamedTuple):
+    """Counts over depth."""
+
+    values: sparse.csr_matrix
+    """Cells x features, 1 on average over all features; empty cells stay empty."""
+    filled: np.ndarray
+    """Whether a cell has counts, as 0 or 1."""
+
+    def mean(self, weights: sparse.csr_matrix) -> np.ndarray:
+        """Return weighted means over the cells that have counts, sets x features."""
+        return (weights @ self.values).toarray() / np.maximum(weights @ self.filled, 1e-9)[:, None]
+
+
 def shares(
     adata: AnnData, cells: pd.Index, *, features: pd.Index | None = None, layer: str | None, name: str
-) -> sparse.csr_matrix:
-    """Return counts over a cell's depth, times the number of features: 1 on average; empty cells stay empty.
+) -> Shares:
+    """Return counts over a cell's depth, times the number of features.
 
     Parameters
     ----------
@@ -31,10 +44,6 @@ def shares(
         Features to return; None returns all. Depth and mean are always those of all features.
     layer, name
         As in :func:`linger._validate.get_counts`.
-
-    Returns
-    -------
-    Cells x features, CSR float32.
     """
     part = adata if cells.equals(adata.obs_names) else adata[adata.obs_names.get_indexer(cells)]
     counts = get_counts(part, layer=layer, name=name)
@@ -42,13 +51,13 @@ def shares(
     if features is not None:
         counts = counts[:, adata.var_names.get_indexer(features)]
     scale = np.divide(adata.n_vars, depth, out=np.zeros_like(depth), where=depth > 0)
-    return sparse.csr_matrix(sparse.diags(scale.astype(np.float32)) @ counts)
+    return Shares(sparse.csr_matrix(sparse.diags(scale.astype(np.float32)) @ counts), (depth > 0).astype(np.float64))
 
 
 def mean_shares(
     adata: AnnData, weights: sparse.csr_matrix, cells: pd.Index, *, layer: str | None, name: str
 ) -> np.ndarray:
-    """Return weighted means over cells of :func:`shares`, reading only cells that have a weight, a block at a time.
+    """Return weighted means of :func:`shares` over the cells that have counts, reading only cells that have a weight, a block at a time.
 
     Parameters
     ----------
@@ -63,16 +72,18 @@ def mean_shares(
 
     Returns
     -------
-    Sets x features, float64. Memory: 8 bytes for each of them.
+    Sets x features, float64, 1 on average over features. Memory: 8 bytes for each of them.
     """
     used = np.flatnonzero(weights.getnnz(axis=0))
     used = used[np.argsort(adata.obs_names.get_indexer(cells[used]))]  # the order on disk
-    total = np.zeros((weights.shape[0], adata.n_vars))
+    total, filled = np.zeros((weights.shape[0], adata.n_vars)), np.zeros(weights.shape[0])
     for first in range(0, len(used), _BLOCK):
         block = used[first : first + _BLOCK]
         read = shares(adata, cells[block], layer=layer, name=name)
-        total += (weights[:, block].astype(np.float64) @ read).toarray()
-    return total
+        part = weights[:, block].astype(np.float64)
+        total += (part @ read.values).toarray()
+        filled += part @ read.filled
+    return total / np.maximum(filled, 1e-9)[:, None]
 
 
 def equal_weights(members: np.ndarray) -> sparse.csr_matrix:

@@ -126,7 +126,7 @@ def _from_peaks(reader: Reader, row: np.ndarray, col: np.ndarray, smoothing: spa
     found = np.zeros((smoothing.shape[0], len(row)), dtype=np.float32)
     for number, part in enumerate(by_set):
         for cells in _blocks(np.flatnonzero(member.ravel() == number), max(1, _ENTRIES // max(len(used), 1))):
-            smooth = (smoothing[cells] @ openness).toarray()
+            smooth = openness.mean(smoothing[cells])
             found[cells] = (smooth**2 if graph.selection.kind == TRANS else smooth) @ part[used]
     return found
 
@@ -140,7 +140,7 @@ def _expression(states: States, names: pd.Index, smoothing: sparse.csr_matrix) -
     where, genes = pd.factorize(names)
     mdata, rna_key = states.mdata, states.keys[0]
     found = shares(mdata.mod[rna_key], mdata.obs_names, features=pd.Index(genes), layer=states.layer, name=rna_key)
-    return (smoothing @ found).toarray().astype(np.float32), where
+    return found.mean(smoothing).astype(np.float32), where
 
 
 def _checked(edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ def group_means(
 ) -> MuData | None:
     """Store the mean expression and accessibility of every group, by which :func:`linger.get.network` re-weights the graph.
 
-    E of a gene (O of a peak) is the mean over the cells of a group of its counts over the cell's depth, divided by the mean over
+    E of a gene (O of a peak) is the mean over the cells of a group of its counts over the cell's depth, divided by the mean of that over
     all genes (peaks) (Yuan & Duren 2024, Methods). It does not depend on other groups or on sequencing depth.
     :func:`linger.tl.fit` calls this with its ``groupby``, or that of its metacells.
 

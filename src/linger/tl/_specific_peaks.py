@@ -37,7 +37,7 @@ def specific_peaks(
     from anndata import AnnData
 
     cells = groups.index
-    X = shares(atac, cells, layer=layer, name=name).log1p()
+    X = shares(atac, cells, layer=layer, name=name).values.log1p()
     obs = pd.DataFrame({"group": pd.Categorical(groups)}, index=cells)
     open_chromatin = AnnData(X, obs=obs, var=pd.DataFrame(index=atac.var_names))
     with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from linger._groups import cell_groups
 from linger._joint_axis import on_joint_axis
 from linger._keys import COACTIVITY, DEFAULT_KEY, MOTIF, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
 from linger._logging import logger
-from linger._validate import paired, positions, preview, valid_key
+from linger._validate import paired, positions, preview, tf_mask, valid_key
 from linger.pp._metacells import metacells as make_metacells
 from linger.tl._design import read_values, standardize
 from linger.tl._group_means import compute_group_means, write_group_means
@@ -127,9 +127,9 @@ def tf_importance(
         mdata, ("gc", "length", "accessibility"), key=key_added, atac_key=atac_key, layer=layer
     )
     enriched = enrichment(known.hits, specific, stratum).p_value < max_p_motif
-    profiles = _profiles(metacells, known.tfs.unique(), atac.var_names, rna_key=rna_key, atac_key=atac_key)
+    tfs = rna.var_names[tf_mask(rna, rna_key)].sort_values()
+    profiles = _profiles(metacells, tfs, atac.var_names, rna_key=rna_key, atac_key=atac_key)
     importance = np.full((rna.n_vars, len(names)), np.nan, dtype=np.float32)
-    importance[rna.var["is_tf"].to_numpy(dtype=bool)] = 0
     importance[rna.var_names.get_indexer(profiles.tfs)] = _importance(profiles, known, specific, enriched)
     coactivity = _coactivity(mdata, profiles, atac.var_names, key=key_added)
     target = mdata.copy() if copy else mdata
@@ -167,7 +167,6 @@ def _profiles(metacells: MuData, tfs: pd.Index, peaks: pd.Index, *, rna_key: str
     if len(cells) < 3:
         msg = f"There are {len(cells)} metacells; correlations need 3 or more. Make more: lg.pp.metacells(mdata, n_metacells=)."
         raise ValueError(msg)
-    tfs = tfs.sort_values()
     return _Profiles(
         tfs,
         standardize(read_values(metacells.mod[rna_key], cells, tfs)).values,
