@@ -19,8 +19,8 @@ def specific_peaks(
 ) -> np.ndarray:
     """Return which peaks are specific to each group: peaks x groups, bool, groups sorted by name.
 
-    Those with the largest t statistic of log(1 + counts over depth) against all other cells, scanpy's ``t-test_overestim_var``, at most
-    `n_peaks`, among those with a positive one and an adjusted p-value (Benjamini-Hochberg) below `max_p_adj`. Ties go by name.
+    Those with the largest t statistic of log(1 + counts over depth) against all other cells, Welch's test (scanpy), at most `n_peaks`,
+    among those with a positive one and an adjusted p-value (Benjamini-Hochberg) below `max_p_adj`. Ties go by name.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def specific_peaks(
     open_chromatin = AnnData(X, obs=obs, var=pd.DataFrame(index=atac.var_names))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of peaks that do not vary, and of pandas about scanpy
-        sc.tl.rank_genes_groups(open_chromatin, "group", method="t-test_overestim_var")
+        sc.tl.rank_genes_groups(open_chromatin, "group", method="t-test")
     found = open_chromatin.uns["rank_genes_groups"]
     specific = np.zeros((atac.n_vars, len(obs["group"].cat.categories)), dtype=bool)
     for number, group in enumerate(obs["group"].cat.categories):

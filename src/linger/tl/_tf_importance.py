@@ -48,7 +48,7 @@ def tf_importance(
 
     After Yuan & Duren 2024 (Methods), for every type:
 
-    1. The peaks specific to it: at most `n_peaks`, by a t-test against all other cells.
+    1. The peaks specific to it: at most `n_peaks`, by Welch's t-test against all other cells.
     2. The motifs enriched in them, against all peaks of like GC content, length and accessibility.
     3. The correlation r_kj of TF and specific peak over metacells, as a z-score against permuted barcodes. A Pearson correlation
        under permutation has mean 0 and variance 1 / (N - 1) exactly, so z_kj = r_kj sqrt(N - 1) for N metacells.
