@@ -1,4 +1,4 @@
-"""Do the networks of cell types recover what is true in each type better than the population's network does?
+"""How well the networks of cell types recover what is true in each type, beside the population's network.
 
     python benchmarks/cell_type_recovery.py [--seeds 0 1 2]
 
@@ -70,7 +70,14 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     logging.getLogger("linger").setLevel(logging.ERROR)
     table = pd.concat([measure(seed) for seed in parser.parse_args().seeds])
-    order = ["population", "type (paper)", "type, without importance", "type (paper_raw)", "type (lingergrn)", "another type"]
+    order = [
+        "population",
+        "type (paper)",
+        "type, without importance",
+        "type (paper_raw)",
+        "type (lingergrn)",
+        "another type",
+    ]
     table["network"] = pd.Categorical(table["network"], order)
     table = table.sort_values("network")
     print("\nAUROC by type, first seed\n")

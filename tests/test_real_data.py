@@ -6,8 +6,12 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from anndata import AnnData
 
 import linger as lg
+from linger import _validate
+from linger.pp._motif_files import jaspar_motifs
+from linger.pp._sequences import open_genome
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore")]
 
@@ -113,6 +117,85 @@ def test_mouse_cortex_with_its_types(real_data):
     lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(n_folds=0))
     assert mdata["rna"].var["linger_fitted"].sum() > 1500
     assert len(lg.get.regulons(mdata, n_targets=100)) > 1000
+    strongest = {}
+    for name, network in lg.get.matrices(mdata, "trans"):
+        assert np.isfinite(network.matrix.data).all()
+        strength = pd.Series(np.asarray(network.matrix.sum(axis=1)).ravel(), network.sources)
+        strongest[name] = strength.nlargest(15).index
+    assert list(strongest) == sorted(sizes.index)
+    # what is known of the types: oligodendrocytes, astrocytes, layer 6, somatostatin interneurons
+    for name, tf in (("OliM", "Sox10"), ("Ast", "Nfia"), ("E6Tle4", "Foxp2"), ("InS", "Lhx6")):
+        assert tf in strongest[name], name
+    assert len({tuple(tfs[:5]) for tfs in strongest.values()}) > 18
+    # there is no sequence of mm10, so no motif
+    with pytest.raises(KeyError, match="without motifs, TF importance is undefined"):
+        lg.tl.tf_importance(mdata, "Ident")
+    alpha = lg.get.network(mdata, "binding", group="Ast", top=1000)
+    assert (alpha["alpha"] > 0).all()
+    assert "motif" not in alpha
+
+
+FACTORS = ["CTCF", "SPI1", "ETS1", "IRF1", "SP1", "NFYA", "SOX2", "POU5F1", "TBX21", "GATA3"]
+
+
+@pytest.mark.parametrize(
+    ("path", "known"), [("snare_h1/snare_h1.h5mu", "CTCF"), ("pbmc10k_40cells/pbmc40.h5mu", "CTCF SPI1 ETS1")]
+)
+def test_known_motifs_are_enriched_in_open_chromatin(real_data, path, known):
+    """Peaks of chrX against windows of the same chromosome, lengths and GC content that no peak overlaps."""
+    pytest.importorskip("pyjaspar")
+    genome = real_data / "genome" / "hg38_chrX_partial.fa.gz"
+    cells = mudata.read_h5mu(real_data / path)[:5].copy()
+    lg.pp.mark_tfs(cells, tfs="human")
+    peaks = _validate.parse_peaks(cells["atac"]).query("chrom == 'chrX' and end < 62_000_000").sort_values("start")
+    rng = np.random.default_rng(0)
+    width = np.repeat((peaks["end"] - peaks["start"]).to_numpy(), 4)
+    start = rng.integers(3_000_000, 61_000_000, len(width))
+    before = np.searchsorted(peaks["start"], start + width) - 1
+    free = peaks["end"].to_numpy()[np.maximum(before, 0)] <= start
+    windows = [f"chrX:{a}-{a + w}" for a, w in zip(start[free], width[free], strict=True)]
+    names = [f"chrX:{a}-{b}" for a, b in zip(peaks["start"], peaks["end"], strict=True)]
+    both = pd.Index([*names, *windows]).unique()
+    obs = pd.DataFrame(index=cells.obs_names)
+    atac = AnnData(np.ones((cells.n_obs, len(both)), np.float32), obs, pd.DataFrame(index=both))
+    mdata = mudata.MuData({"rna": cells["rna"].copy(), "atac": atac})
+    lg.pp.scan_motifs(mdata, genome=genome, motifs="jaspar", tfs=cells["rna"].var_names.intersection(FACTORS))
+    table = lg.get.motif_enrichment(mdata, peaks=names, match=("gc", "length")).set_index("tfs")
+    for tf in known.split():
+        assert table.loc[[tf], "p_value"].min() < 1e-6, tf
+    assert table.loc[["CTCF"], "fold"].max() > 1.15
+
+
+@pytest.mark.parametrize("path", ["snare_h1/snare_h1.h5mu", "pbmc10k_40cells/pbmc40.h5mu"])
+def test_a_motif_planted_in_real_sequence_is_found(real_data, path, tmp_path):
+    """The sequences of real peaks, side by side as a chromosome; a word goes into 40 of them and a motif of it is found there."""
+    pytest.importorskip("pyjaspar")
+    cells = mudata.read_h5mu(real_data / path)[:5].copy()
+    lg.pp.mark_tfs(cells, tfs="human")
+    peaks = _validate.parse_peaks(cells["atac"]).query("chrom == 'chrX'")
+    genome = open_genome(real_data / "genome" / "hg38_chrX_partial.fa.gz")
+    sequences = [genome.fetch("chrX", *ends) for ends in peaks[["start", "end"]].itertuples(index=False)]
+    genome.close()
+    sequences = [sequence for sequence in sequences if "N" not in sequence.upper()]
+    rng, word = np.random.default_rng(0), "ACGTTGCATACG"
+    planted = np.sort(rng.choice(len(sequences), 40, replace=False))
+    for number in planted:
+        sequences[number] = sequences[number][:50] + word + sequences[number][50 + len(word) :]
+    ends = np.cumsum([len(sequence) for sequence in sequences])
+    names = [f"chrX:{end - len(sequence)}-{end}" for end, sequence in zip(ends, sequences, strict=True)]
+    (tmp_path / "made.fa").write_text(">chrX\n" + "".join(sequences) + "\n")
+    obs = pd.DataFrame(index=cells.obs_names)
+    atac = AnnData(np.ones((cells.n_obs, len(names)), np.float32), obs, pd.DataFrame(index=names))
+    mdata = mudata.MuData({"rna": cells["rna"].copy(), "atac": atac})
+    jaspar = {motif.name: motif.frequencies for motif in jaspar_motifs("human")[:60]}
+    motifs = jaspar | {"planted": np.eye(4)[["ACGT".index(letter) for letter in word]] * 0.94 + 0.015}
+    tfs = cells["rna"].var_names[cells["rna"].var["is_tf"]][: len(motifs)]
+    table = pd.DataFrame({"motif": list(motifs), "tf": tfs})
+    lg.pp.scan_motifs(mdata, genome=tmp_path / "made.fa", motifs=motifs, motif_tf=table)
+    found = lg.get.motif_enrichment(mdata, peaks=np.array(names)[planted])
+    assert found.loc[0, "motif"] == "planted"
+    assert found.loc[0, "p_value"] < 1e-10
+    assert found.loc[1, "p_adj"] > 1e-6  # the others are not
 
 
 PROGENITORS = ["HSC", "MPP", "LMPP", "CLP", "GMP-A", "GMP-B", "GMP-C"]

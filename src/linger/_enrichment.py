@@ -73,25 +73,31 @@ def peak_strata(
 
     Returns
     -------
-    Number of the stratum of every peak, and the properties that are known and used.
+    Number of the stratum of every peak, -1 where its sequence was not read and no motif could be found, and the properties that are
+    known and used.
     """
     atac = modality(mdata, atac_key)
     unknown = [name for name in match if name not in PROPERTIES]
     if unknown:
         msg = f"match must be among {', '.join(map(repr, PROPERTIES))}, found {preview(unknown)}."
         raise ValueError(msg)
+    known = np.ones(atac.n_vars, dtype=bool)
+    if slot(key, GC) in atac.var:
+        known = atac.var[slot(key, GC)].notna().to_numpy()
     used = tuple(name for name in PROPERTIES if name in match and (name != "gc" or slot(key, GC) in atac.var))
-    n_bins = int(np.clip((atac.n_vars / 100) ** (1 / max(len(used), 1)), 2, 8))
-    stratum = np.zeros(atac.n_vars, dtype=np.int64)
+    n_bins = int(np.clip((known.sum() / 100) ** (1 / max(len(used), 1)), 2, 8))
+    stratum = np.zeros(known.sum(), dtype=np.int64)
     for name in used:
-        stratum = stratum * n_bins + _quantile_bins(_property(mdata, name, key, atac_key, layer), n_bins)
-    return np.unique(stratum, return_inverse=True)[1], used
+        stratum = stratum * n_bins + _quantile_bins(_property(mdata, name, key, atac_key, layer)[known], n_bins)
+    found = np.full(atac.n_vars, -1)
+    found[known] = np.unique(stratum, return_inverse=True)[1]
+    return found, used
 
 
 def _property(mdata: MuData, name: str, key: str, atac_key: str, layer: str | None) -> np.ndarray:
     atac = modality(mdata, atac_key)
     if name == "gc":
-        return atac.var[slot(key, GC)].fillna(0).to_numpy()
+        return atac.var[slot(key, GC)].to_numpy()
     if name == "length":
         peaks = parse_peaks(atac)
         return (peaks[END] - peaks[START]).to_numpy()
@@ -127,10 +133,11 @@ def enrichment(hits: sparse.csr_matrix, sets: np.ndarray, stratum: np.ndarray) -
     sets
         Peaks x sets, bool.
     stratum
-        Number of the stratum of every peak.
+        Number of the stratum of every peak; peaks with -1 are left out.
     """
+    known = stratum >= 0
+    hits, members, stratum = hits[known], sets[known].astype(np.float64), stratum[known]
     onehot = sparse.csr_matrix((np.ones(len(stratum)), (stratum, np.arange(len(stratum)))))
-    members = sets.astype(np.float64)
     rate = (onehot @ hits).toarray() / onehot.sum(axis=1).A1[:, None]
     observed = np.asarray(hits.T @ members)
     expected = rate.T @ (onehot @ members)

@@ -76,7 +76,7 @@ def test_errors(fitted, options):
 
 
 def test_a_table_too_large_asks_for_a_threshold(fitted, monkeypatch):
-    monkeypatch.setattr(lg.get._network, "_MOST_EDGES", 10)
+    monkeypatch.setitem(lg.get._network._MOST_EDGES, "binding", 10)
     with pytest.raises(ValueError, match="top="):
         lg.get.network(fitted, "binding")
     assert len(lg.get.network(fitted, "binding", top=10)) == 10

@@ -25,7 +25,10 @@ def typed():
             pairs.append((names[-1], tf))
     pairs.append((names[0], tfs[5]))
     mdata["atac"].varm["linger_motif_hits"] = sparse.csr_matrix(np.array(hits, dtype=np.float32).T)
-    mdata.uns["linger"] = {"motif_names": np.array(names, dtype=object), "motif_tf": pd.DataFrame(pairs, columns=["motif", "tf"])}
+    mdata.uns["linger"] = {
+        "motif_names": np.array(names, dtype=object),
+        "motif_tf": pd.DataFrame(pairs, columns=["motif", "tf"]),
+    }
     return mdata
 
 
@@ -129,7 +132,10 @@ def test_a_planted_motif_is_found():
 def test_importance_moves_the_networks(typed):
     lg.pp.link_peaks(typed)
     lg.tl.fit(typed, groupby="cell_type", config=lg.FitConfig(epochs=5, n_folds=0))
-    before = {group: [lg.get.matrix(typed, kind, group=group).matrix for kind in ("binding", "cis")] for group in lg.get.groups(typed)}
+    before = {
+        group: [lg.get.matrix(typed, kind, group=group).matrix for kind in ("binding", "cis")]
+        for group in lg.get.groups(typed)
+    }
     lg.tl.tf_importance(typed, "cell_type")
     moved = 0
     for group, (binding, cis) in before.items():

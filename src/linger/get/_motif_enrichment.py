@@ -45,14 +45,14 @@ def motif_enrichment(
         Names of any other peaks to test.
     match
         Properties in which the background is matched: ``"gc"``, ``"length"``, ``"accessibility"`` (total counts). GC content is
-        known where :func:`linger.pp.scan_motifs` read the sequence.
+        known where :func:`linger.pp.scan_motifs` read the sequence; peaks whose sequence the genome file lacked are left out.
     %(key)s
     %(keys)s
     %(layer)s Read for accessibility.
 
     Returns
     -------
-    Columns ``motif``, ``n`` (peaks of the set with the motif), ``expected``, ``fold`` (n over expected), ``p_value``, ``p_adj``
+    Columns ``motif``, ``tfs`` (the TFs it belongs to), ``n`` (peaks of the set with the motif), ``expected``, ``fold`` (n over expected), ``p_value``, ``p_adj``
     (Benjamini-Hochberg over motifs), most enriched first.
 
     Raises
@@ -67,7 +67,7 @@ def motif_enrichment(
     >>> import linger as lg
     >>> mdata = lg.ds.toy()
     >>> lg.get.motif_enrichment(mdata, peaks=mdata["atac"].var_names[:50]).columns.tolist()
-    ['motif', 'n', 'expected', 'fold', 'p_value', 'p_adj']
+    ['motif', 'tfs', 'n', 'expected', 'fold', 'p_value', 'p_adj']
     """
     if (group is None) == (peaks is None):
         msg = "Give group= (its specific peaks) or peaks=, one of the two."
@@ -117,6 +117,9 @@ def _tables(
     known = motif_hits(mdata, key=key, rna_key=rna_key, atac_key=atac_key)
     stratum, _ = peak_strata(mdata, match, key=key, atac_key=atac_key, layer=layer)
     found = enrichment(known.hits, sets.to_numpy(), stratum)
+    owners = (
+        pd.Series(known.tfs, index=known.motifs[known.columns]).groupby(level=0).agg(lambda tfs: ", ".join(sorted(tfs)))
+    )
     parts = []
     for number, name in enumerate(sets.columns):
         observed, expected, p_value = (part[:, number] for part in found)
@@ -125,6 +128,7 @@ def _tables(
             {
                 "group": name,
                 "motif": known.motifs,
+                "tfs": owners.reindex(known.motifs).to_numpy(),
                 "n": observed.astype(int),
                 "expected": expected,
                 "fold": fold,

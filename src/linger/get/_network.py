@@ -19,7 +19,7 @@ from linger.get._threshold import Per, name_ranks
 if TYPE_CHECKING:
     from mudata import MuData
 
-_MOST_EDGES = 20_000_000  # of a table: about 1.5 GB
+_MOST_EDGES: dict[Kind, int] = {"trans": 20_000_000, "cis": 20_000_000, "binding": 5_000_000}  # of a table: 0.4 to 1.5 GB
 _PARTS: dict[Kind, dict[str, str]] = {
     "trans": {"sign": TRANS_SIGN, "gamma": TRANS},
     "cis": {"sign": CIS_SIGN, "beta": CIS, "distance": DISTANCE},
@@ -82,7 +82,7 @@ def network(
         If nothing was fitted under `key`, no group means are stored, or a name is unknown.
     ValueError
         If `kind` is none of the three or has no sources of the sort given, an option is out of range, a mask is empty, values
-        are not counts, or the table would have more than 20 million edges.
+        are not counts, or the table would have more than 20 million edges (5 million of binding).
 
     Examples
     --------
@@ -177,7 +177,7 @@ def _below_each_other(tables: Iterator[tuple[str, pd.DataFrame]], column: str) -
 
 def _table(mdata: MuData, kind: Kind, found: NamedMatrix, key: str) -> pd.DataFrame:
     """Return the edges of a matrix, ordered, with their parts."""
-    if found.matrix.nnz > _MOST_EDGES:
+    if found.matrix.nnz > _MOST_EDGES[kind]:
         msg = (
             f"The table would have {found.matrix.nnz:,} edges. Keep some of them (top=, min_z=, tfs=, targets=), or read the matrix: "
             "lg.get.matrix."
