@@ -149,7 +149,9 @@ def main():
     seconds = time.perf_counter() - begin
     plain, plain_seconds = dense_trans(mdata, one)
     np.testing.assert_allclose(fast.toarray(), plain, rtol=1e-3)
-    print(f"{'a dense product':32}{plain_seconds:8.1f} s   {plain_seconds / seconds:.1f} times the {seconds:.1f} s of get.matrix")
+    print(
+        f"{'a dense product':32}{plain_seconds:8.1f} s   {plain_seconds / seconds:.1f} times the {seconds:.1f} s of get.matrix"
+    )
     del fast, plain
     with report.stage("binding table, top 100,000"):
         lg.get.network(mdata, "binding", group=one, top=100_000)

@@ -52,9 +52,45 @@ def test_run(toy_file, capsys):
     assert lg.io.read_store(written).n_blocks > 0
 
 
+def test_run_with_motifs_weighs_cell_types(toy_file, capsys):
+    folder, rng = toy_file.parent, np.random.default_rng(0)
+    peaks = lg.ds.toy()["atac"].var
+    with (folder / "genome.fa").open("w") as fasta:
+        for chrom, part in peaks.groupby("chrom", observed=True):
+            letters = np.full(part["end"].max(), ord("N"), dtype=np.uint8)
+            for start, end in zip(part["start"], part["end"], strict=True):
+                letters[start:end] = rng.choice(np.frombuffer(b"ACGT", dtype=np.uint8), end - start)
+            fasta.write(f">{chrom}\n{letters.tobytes().decode()}\n")
+    tfs = (folder / "tfs.txt").read_text().split()
+    words = ["".join(rng.choice(list("ACGT"), 6)) for _ in tfs]
+    rows = [
+        f">M{i} {tf}\n" + "\n".join(" ".join("9" if a == b else "0" for b in word) for a in "ACGT")
+        for i, (tf, word) in enumerate(zip(tfs, words, strict=True))
+    ]
+    (folder / "motifs.jaspar").write_text("\n".join(rows) + "\n")
+    arguments = [*run_arguments(toy_file), "--groupby", "cell_type", "--n-folds", 0]
+    arguments += [
+        "--fasta",
+        folder / "genome.fa",
+        "--motifs",
+        folder / "motifs.jaspar",
+        "--networks",
+        folder / "types.zarr",
+    ]
+    assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
+    written = mudata.read_h5mu(folder / "out.h5mu")
+    assert len(lg.get.tf_importance(written)) == 3 * len(tfs)
+    stored = lg.io.read_networks(folder / "types.zarr")
+    assert stored.groups == ["type_1", "type_2", "type_3"]
+    found, expected = stored.matrix("trans", "type_2").matrix, lg.get.matrix(written, "trans", group="type_2").matrix
+    np.testing.assert_allclose(found.toarray(), expected.toarray(), rtol=1e-5)
+    assert found.nnz > 0
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (["--networks", "types.zarr"], "--groupby"),
         (["--groupby", "nothing"], "No column 'nothing'"),
         (["--genome", "hg38"], "hg38"),
         (["--rna-key", "gex"], "no modality 'gex'"),

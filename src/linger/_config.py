@@ -38,7 +38,8 @@ class FitConfig:
     n_folds
         Folds of the cross-validation behind ``rna.var["linger_r2"]``; 0 skips it, and with it about four fifths of the time.
     binding_share
-        Share of TF-RE pairs, by strength, kept in ``varp`` beside those with a motif hit. The store keeps all of them.
+        Share of TF-RE pairs, by strength, kept in ``varp`` beside those with a motif hit; networks of TFs without a motif rest on it. The
+        store keeps all of them.
     block_size
         Genes trained at once. Results do not depend on it.
 

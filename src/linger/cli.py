@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         default="error",
         help="what to do with peaks whose chromosome --fasta lacks",
     )
-    run.add_argument("--groupby", help="column of obs with cell types that metacells stay within")
+    run.add_argument(
+        "--groupby", help="column of obs with cell types, that metacells stay within and networks are weighed by"
+    )
+    run.add_argument(
+        "--networks", type=Path, help="zarr folder for the networks of every type of --groupby (default: none)"
+    )
     run.add_argument("--min-cells", type=int, default=10, help="smallest cell type allowed (default: 10)")
     run.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
     run.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
@@ -176,11 +181,30 @@ def _run(options: argparse.Namespace) -> None:
         rng=options.seed,
         **keys,
     )
+    _weigh_types(mdata, metacells, options, keys)
     lg.io.write_h5mu(mdata, path=options.output)
     for kind in ("trans", "cis", "binding"):
         found = lg.get.matrix(mdata, kind=kind, **keys).matrix
         print(f"{kind}: {found.shape[0]} x {found.shape[1]}, {found.nnz} edges")
     print(f"Wrote {options.output}")
+
+
+def _weigh_types(mdata: MuData, metacells: MuData, options: argparse.Namespace, keys: Any) -> None:
+    """Score TFs in every cell type if there are motifs, and write the networks of the types if asked."""
+    if options.groupby is None:
+        return
+    if options.fasta is not None and len(lg.get.groups(mdata, **keys)) > 1:
+        lg.tl.tf_importance(
+            mdata,
+            options.groupby,
+            metacells=metacells,
+            min_cells=options.min_cells,
+            layer=options.layer,
+            rng=options.seed,
+            **keys,
+        )
+    if options.networks is not None:
+        lg.io.write_networks(mdata, options.networks, **keys)
 
 
 def _check_files(options: argparse.Namespace) -> None:
@@ -192,6 +216,9 @@ def _check_files(options: argparse.Namespace) -> None:
     if options.prior is not None and not options.prior.is_dir():
         msg = f"There is no prior {options.prior}. Make one: linger pretrain."
         raise FileNotFoundError(msg)
+    if options.networks is not None and options.groupby is None:
+        msg = "--networks is for the networks of cell types; say which column of obs they are in: --groupby."
+        raise ValueError(msg)
     if options.output.resolve() == options.input.resolve():
         msg = f"-o names the input, {options.input}; write to another file."
         raise ValueError(msg)

@@ -294,6 +294,27 @@ def test_table_tfs_is_tf_and_symbols_choose_the_factors(tmp_path):
         lg.pp.scan_motifs(mdata, **options)
 
 
+def test_gc_content_of_every_peak(tmp_path):
+    peaks, genome = side_by_side(tmp_path, ["ACGTNNGGCC", SITE, FILL, "NNNNNNN", "ggggaaaa"])
+    mdata = make(peaks)
+    lg.pp.scan_motifs(mdata, genome=genome, motifs={"GATA1": exact(SITE)})
+    np.testing.assert_allclose(mdata["atac"].var["linger_gc"], [6 / 8, 4 / 9, 0, np.nan, 0.5], rtol=1e-6)
+
+
+def test_new_motifs_remove_importance(tmp_path, caplog):
+    mdata = lg.ds.toy()
+    lg.tl.tf_importance(mdata, "cell_type")
+    ends = mdata["atac"].var.groupby("chrom", observed=True)["end"].max()
+    genome = fasta(tmp_path, **{chrom: "ACGTTGCAAGATAAGCG" * (end // 17 + 1) for chrom, end in ends.items()})
+    lg.pp.scan_motifs(
+        mdata, genome=genome, motifs={"TF1": exact(SITE)}, motif_tf=pd.DataFrame({"motif": ["TF1"], "tf": ["TF1"]})
+    )
+    assert "importance under 'linger' is removed" in caplog.text
+    assert "linger_tf_importance" not in mdata["rna"].varm
+    assert "linger_coactivity" not in mdata.varp
+    assert "linger_group_mean" in mdata["rna"].varm
+
+
 def test_result_follows_names(tmp_path):
     rng = np.random.default_rng(0)
     pieces = ["".join(rng.choice(list("ACGT"), 60)) + (SITE if i % 3 else "") for i in range(30)]

@@ -19,7 +19,11 @@ from linger.get._threshold import Per, name_ranks
 if TYPE_CHECKING:
     from mudata import MuData
 
-_MOST_EDGES: dict[Kind, int] = {"trans": 20_000_000, "cis": 20_000_000, "binding": 5_000_000}  # of a table: 0.4 to 1.5 GB
+_MOST_EDGES: dict[Kind, int] = {
+    "trans": 20_000_000,
+    "cis": 20_000_000,
+    "binding": 5_000_000,
+}  # of a table: 0.4 to 1.5 GB
 _PARTS: dict[Kind, dict[str, str]] = {
     "trans": {"sign": TRANS_SIGN, "gamma": TRANS},
     "cis": {"sign": CIS_SIGN, "beta": CIS, "distance": DISTANCE},
