@@ -85,12 +85,41 @@ def test_run_with_motifs_weighs_cell_types(toy_file, capsys):
     found, expected = stored.matrix("trans", "type_2").matrix, lg.get.matrix(written, "trans", group="type_2").matrix
     np.testing.assert_allclose(found.toarray(), expected.toarray(), rtol=1e-5)
     assert found.nnz > 0
+    capsys.readouterr()
+    # what is located, marked and scanned in a file serves again
+    again = ["run", folder / "out.h5mu", "-o", folder / "again.h5mu", "--groupby", "cell_type", "--n-folds", 0]
+    assert main([str(argument) for argument in again]) == 0, capsys.readouterr().err
+    assert len(lg.get.tf_importance(mudata.read_h5mu(folder / "again.h5mu"))) == 3 * len(tfs)
+
+
+def test_counts_in_a_layer(toy_file, capsys):
+    mdata = mudata.read_h5mu(toy_file)
+    for key in ("rna", "atac"):
+        mdata[key].layers["raw"], mdata[key].X = mdata[key].X, mdata[key].X.log1p()
+    mdata.write_h5mu(toy_file)
+    arguments = [str(argument) for argument in [*run_arguments(toy_file), "--groupby", "cell_type", "--n-folds", 0]]
+    assert main(arguments) == 1
+    assert "--restore-counts" in capsys.readouterr().err
+    assert main([*arguments, "--layer", "raw"]) == 0
+    assert lg.get.groups(mudata.read_h5mu(toy_file.parent / "out.h5mu")) == ["type_1", "type_2", "type_3"]
+
+
+def test_a_place_that_is_taken_is_noticed_before_the_work(toy_file, capsys):
+    folder = toy_file.parent
+    (folder / "mine").mkdir()
+    (folder / "mine" / "thesis.txt").write_text("precious")
+    arguments = [*run_arguments(toy_file), "--groupby", "cell_type", "--networks", folder / "mine"]
+    assert main([str(argument) for argument in arguments]) == 1
+    error = capsys.readouterr().err
+    assert "left alone" in error
+    assert "Fitting" not in error
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
         (["--networks", "types.zarr"], "--groupby"),
+        (["--groupby", "cell_type", "--min-cells", "500"], "--min-cells"),
         (["--groupby", "nothing"], "No column 'nothing'"),
         (["--genome", "hg38"], "hg38"),
         (["--rna-key", "gex"], "no modality 'gex'"),

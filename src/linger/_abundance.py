@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from linger._validate import get_counts
+from linger._validate import cell_positions, get_counts
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,7 +45,7 @@ def shares(
     layer, name
         As in :func:`linger._validate.get_counts`.
     """
-    part = adata if cells.equals(adata.obs_names) else adata[adata.obs_names.get_indexer(cells)]
+    part = adata if cells.equals(adata.obs_names) else adata[cell_positions(adata.obs_names, cells, repr(name))]
     counts = get_counts(part, layer=layer, name=name)
     depth = counts.sum(axis=1, dtype=np.float64).A1
     if features is not None:
@@ -75,7 +75,7 @@ def mean_shares(
     Sets x features, float64, 1 on average over features. Memory: 8 bytes for each of them.
     """
     used = np.flatnonzero(weights.getnnz(axis=0))
-    used = used[np.argsort(adata.obs_names.get_indexer(cells[used]))]  # the order on disk
+    used = used[np.argsort(cell_positions(adata.obs_names, cells[used], repr(name)))]  # the order on disk
     total, filled = np.zeros((weights.shape[0], adata.n_vars)), np.zeros(weights.shape[0])
     for first in range(0, len(used), _BLOCK):
         block = used[first : first + _BLOCK]

@@ -50,8 +50,8 @@ copy
 weights
     How a group or a cell weighs the graph. ``"paper"``: as above, the exponent s being the importance divided by sqrt(N - 1) for N
     metacells (a mean correlation) and clipped to [0, 1]. ``"paper_raw"``: the importance itself as the exponent.
-    ``"lingergrn"``: as the authors' package, for comparison: no C^s, no gamma, 0.1 added to E, O, beta and alpha + B, decay
-    exp(-(0.5 + d / 25 kb)), alpha and B over their means.""",
+    ``"lingergrn"``: the formulas of the authors' package with the strengths fitted here, for comparison: no C^s, no gamma, 0.1 added to
+    E, O, beta and alpha + B, decay exp(-(0.5 + d / 25 kb)), alpha and B over their means (theirs are per chromosome).""",
     threshold="""\
 top
     Keep that many of the strongest edges (1 or more), or that fraction of the edges that are not 0 (below 1). Ties go by name.

@@ -84,6 +84,9 @@ def peak_strata(
     known = np.ones(atac.n_vars, dtype=bool)
     if slot(key, GC) in atac.var:
         known = atac.var[slot(key, GC)].notna().to_numpy()
+    if not known.any():
+        msg = "The sequence of no peak is known: the genome file that lg.pp.scan_motifs read holds none of them."
+        raise ValueError(msg)
     used = tuple(name for name in PROPERTIES if name in match and (name != "gc" or slot(key, GC) in atac.var))
     n_bins = int(np.clip((known.sum() / 100) ** (1 / max(len(used), 1)), 2, 8))
     stratum = np.zeros(known.sum(), dtype=np.int64)

@@ -28,7 +28,8 @@ def cell_groups(
     """Return the group of every cell, checked."""
     groups = pd.Series("all", index=cells) if groupby is None else obs_column(mdata, groupby, cells, keys=keys)
     if groups.isna().any():
-        msg = f"{int(groups.isna().sum())} cells have no {groupby!r}. Annotate them, or leave them out: mdata[~mdata.obs[{groupby!r}].isna()]."
+        shown = preview(groups.index[groups.isna()], 3)
+        msg = f"{int(groups.isna().sum())} cells have no {groupby!r} ({shown}). Annotate them, or leave them out of the MuData."
         raise ValueError(msg)
     sizes = groups.astype(str).value_counts()
     small = sizes[sizes < min_cells].sort_index()

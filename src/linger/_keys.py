@@ -43,6 +43,7 @@ COACTIVITY: Final = "coactivity"  # varp, TF x RE: correlation of both over meta
 SPECIFIC_PEAKS: Final = "specific_peaks"  # atac.varm, peaks x groups
 TF_IMPORTANCE: Final = "tf_importance"  # rna.varm, genes x groups; uns: settings
 DOMINANCE: Final = "dominance"  # rna.var
+EDGES: Final = "edges"  # rna.obsm, cells x edges
 
 # what a fit writes
 FIT_SLOTS: Final = (TRANS, TRANS_SIGN, CIS, CIS_SIGN, BINDING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linger._keys import COACTIVITY, FIT_COLUMNS, FIT_SLOTS, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
+from linger._keys import COACTIVITY, EDGES, FIT_COLUMNS, FIT_SLOTS, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
 from linger._logging import logger
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def drop_fit(mdata: MuData, key: str, *, because: str) -> None:
         del mdata.varp[name]
     for adata in mdata.mod.values():
         adata.var.drop(columns=[slot(key, name) for name in FIT_COLUMNS], errors="ignore", inplace=True)
+        adata.obsm.pop(slot(key, EDGES), None)
     mdata.uns[key] = {
         name: value for name, value in mdata.uns.get(key, {}).items() if name not in ("fit", "store", "prior")
     }

@@ -102,6 +102,16 @@ def tf_mask(rna: AnnData, rna_key: str = "rna") -> np.ndarray:
     return mask
 
 
+def cell_positions(index: pd.Index, cells: pd.Index, what: str) -> np.ndarray:
+    """Return where `cells` are in `index`, or raise if some are not there."""
+    found = index.get_indexer(cells)
+    if (found < 0).any():
+        missing = cells[found < 0]
+        msg = f"{len(missing)} cells are not in {what} ({preview(missing)})."
+        raise ValueError(msg)
+    return found
+
+
 def positions(index: pd.Index, names: pd.Index, what: str = "mdata.var_names") -> np.ndarray:
     """Return where `names` are in `index`, or raise if some are not there."""
     found = index.get_indexer(names)
@@ -132,10 +142,12 @@ def columns(frame: pd.DataFrame, wanted: Sequence[str], where: str, fix: str) ->
 
 def known_names(names: Iterable[str], known: pd.Index, what: str) -> pd.Index:
     """Return `names` as an Index, or raise naming those that are not `known` (or given twice)."""
-    index = pd.Index([names] if isinstance(names, str) else list(names), dtype=object)
+    index = pd.Index([names] if isinstance(names, str) or np.isscalar(names) else list(names), dtype=object)
     unknown = index[~index.isin(known)]
     if len(unknown):
-        msg = f"{len(unknown)} of {len(index)} {what} are unknown: {preview(unknown)}. Known are for example {preview(known[:3])}."
+        close = {str(name).casefold(): str(name) for name in known}.get(str(unknown[0]).casefold())
+        hint = f"Did you mean {close!r}?" if close else f"Known are for example {preview(known[:3])}."
+        msg = f"{len(unknown)} of {len(index)} {what} are unknown: {preview(unknown)}. {hint}"
         raise KeyError(msg)
     return index.unique()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import linger as lg
+from linger._keys import CHROM, DEFAULT_KEY, IS_TF, MOTIF, TSS, slot
 from linger._validate import known_names
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        hint = " (On the command line: --restore-counts.)" if "restore_counts" in str(text) else ""
+        asked = [name for name in vars(options) if re.search(rf"\b{name}(=|\()|\blower {name}\b", str(text))]
+        hint = f" (On the command line: {', '.join('--' + name.replace('_', '-') for name in asked)}.)" if asked else ""
         print(f"linger: error: {text}{hint}", file=sys.stderr)
         return 1
     return 0
@@ -50,10 +53,19 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("input", type=Path, help="MuData file with modalities rna and atac")
     run.add_argument("-o", "--output", type=Path, required=True, help="MuData file to write")
     run.add_argument(
-        "--genome", default="hg38", help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: hg38)"
+        "--genome",
+        help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: the chrom and tss of rna.var where they are there, else hg38)",
     )
-    run.add_argument("--tfs", help="human, mouse, or a file with one TF a line (default: by --genome)")
-    run.add_argument("--fasta", type=Path, help="genome sequence (FASTA or 2bit); motifs are used only with it")
+    run.add_argument(
+        "--tfs",
+        help="human, mouse, or a file with one TF a line (default: by --genome, or the is_tf of rna.var where genes are located there)",
+    )
+    run.add_argument("--gene-symbols", help="column of rna.var with gene symbols (default: the names of the genes)")
+    run.add_argument(
+        "--fasta",
+        type=Path,
+        help="genome sequence (FASTA or 2bit) to scan for motifs (default: motifs that are in the input, if any)",
+    )
     run.add_argument("--motifs", default="jaspar", help="jaspar, or a motif file (default: jaspar)")
     run.add_argument(
         "--missing-chromosomes",
@@ -169,6 +181,7 @@ def _run(options: argparse.Namespace) -> None:
         mdata, groupby=options.groupby, min_cells=options.min_cells, layer=options.layer, rng=options.seed, **keys
     )
     _prepare(mdata, options, keys)
+    _score_tfs(mdata, metacells, options, keys)
     lg.tl.fit(
         mdata,
         metacells=metacells,
@@ -177,38 +190,41 @@ def _run(options: argparse.Namespace) -> None:
         config=config,
         device=options.device,
         store=options.store,
-        layer=options.layer,
         rng=options.seed,
         **keys,
     )
-    _weigh_types(mdata, metacells, options, keys)
-    lg.io.write_h5mu(mdata, path=options.output)
+    lg.io.write_h5mu(mdata, options.output)
     for kind in ("trans", "cis", "binding"):
         found = lg.get.matrix(mdata, kind=kind, **keys).matrix
         print(f"{kind}: {found.shape[0]} x {found.shape[1]}, {found.nnz} edges")
     print(f"Wrote {options.output}")
-
-
-def _weigh_types(mdata: MuData, metacells: MuData, options: argparse.Namespace, keys: Any) -> None:
-    """Score TFs in every cell type if there are motifs, and write the networks of the types if asked."""
-    if options.groupby is None:
-        return
-    if options.fasta is not None and len(lg.get.groups(mdata, **keys)) > 1:
-        lg.tl.tf_importance(
-            mdata,
-            options.groupby,
-            metacells=metacells,
-            min_cells=options.min_cells,
-            layer=options.layer,
-            rng=options.seed,
-            **keys,
-        )
     if options.networks is not None:
         lg.io.write_networks(mdata, options.networks, **keys)
+        print(f"Wrote the networks of {len(lg.get.groups(mdata, **keys))} types to {options.networks}")
+
+
+def _score_tfs(mdata: MuData, metacells: MuData, options: argparse.Namespace, keys: Any) -> None:
+    """Score TFs in every cell type, if there are types to compare and motifs."""
+    types = metacells.obs[options.groupby].nunique() if options.groupby is not None else 1
+    if types < 2 or slot(DEFAULT_KEY, MOTIF) not in mdata.varp:
+        reason = "no motifs" if types > 1 else "no cell types to compare"
+        logging.getLogger("linger").info("TFs are not scored for importance: there are %s.", reason)
+        return
+    lg.tl.tf_importance(
+        mdata,
+        options.groupby,
+        metacells=metacells,
+        min_cells=options.min_cells,
+        layer=options.layer,
+        rng=options.seed,
+        **keys,
+    )
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Raise before any work if an input is missing or would be overwritten."""
+    """Raise before any work if an input is missing, or something else is where results are to go."""
+    from linger.io._networks import check_path
+
     for path in (options.input, options.fasta, options.chain):
         if path is not None and not path.is_file():
             msg = f"There is no file {path}."
@@ -216,6 +232,8 @@ def _check_files(options: argparse.Namespace) -> None:
     if options.prior is not None and not options.prior.is_dir():
         msg = f"There is no prior {options.prior}. Make one: linger pretrain."
         raise FileNotFoundError(msg)
+    if options.networks is not None:
+        check_path(options.networks)
     if options.networks is not None and options.groupby is None:
         msg = "--networks is for the networks of cell types; say which column of obs they are in: --groupby."
         raise ValueError(msg)
@@ -226,17 +244,27 @@ def _check_files(options: argparse.Namespace) -> None:
 
 def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:
     """Annotate genes, mark TFs, link peaks and scan motifs as asked."""
-    lg.pp.annotate_genes(mdata, annotation=options.genome, rna_key=keys["rna_key"])
-    tfs = options.tfs or _SPECIES.get(options.genome)
-    if tfs is None:
-        msg = "Say which genes are TFs: --tfs human, --tfs mouse or --tfs FILE."
-        raise ValueError(msg)
-    listed = tfs if tfs in ("human", "mouse") else Path(tfs).read_text().split()
-    lg.pp.mark_tfs(mdata, tfs=listed, rna_key=keys["rna_key"])
+    var = mdata[keys["rna_key"]].var
+    symbols = {"gene_symbols": options.gene_symbols, "rna_key": keys["rna_key"]}
+    located = options.genome is None and {CHROM, TSS} <= set(var.columns)
+    genome = options.genome or "hg38"
+    if not located:
+        lg.pp.annotate_genes(mdata, annotation=genome, **symbols)
+    tfs = options.tfs or _SPECIES.get(genome)
+    if options.tfs is not None or not (located and IS_TF in var):
+        if tfs is None:
+            msg = "Say which genes are TFs: --tfs human, --tfs mouse or --tfs FILE."
+            raise ValueError(msg)
+        lg.pp.mark_tfs(mdata, tfs=tfs if tfs in ("human", "mouse") else Path(tfs).read_text().split(), **symbols)
     lg.pp.link_peaks(mdata, max_distance=options.max_distance, **keys)
     if options.fasta is not None:
         lg.pp.scan_motifs(
-            mdata, genome=options.fasta, motifs=options.motifs, missing_chromosomes=options.missing_chromosomes, **keys
+            mdata,
+            genome=options.fasta,
+            motifs=options.motifs,
+            missing_chromosomes=options.missing_chromosomes,
+            gene_symbols=options.gene_symbols,
+            **keys,
         )
 
 
@@ -266,7 +294,7 @@ def _demo(options: argparse.Namespace) -> None:
 def _write_demo(mdata: MuData, table: pd.DataFrame, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
-    lg.io.write_h5mu(mdata, path=folder / "demo.h5mu")
+    lg.io.write_h5mu(mdata, folder / "demo.h5mu")
     table.to_csv(folder / "recovery.csv", index=False)
     recovered = lg.pl.recovery(table).get_figure(root=True)
     if recovered is not None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import linger as lg
+from linger.get._regulons import quantile_normalize
 
 KINDS = ("trans", "cis", "binding")
 TYPES = ("A", "B/b", "C")
@@ -51,12 +52,12 @@ def random_mdata(seed, *, motifs=True, importance=True):
         where = (rows + start[like][0], cols + start[like][1])
         n = mdata.n_vars
         mdata.varp[f"linger_{name}"] = sparse.csr_matrix((dense[name][rows, cols].astype(np.float32), where), (n, n))
+    lg.tl.group_means(mdata, "type", min_cells=1)
     if motifs and importance:
         table = np.full((n_genes, 3), np.nan, dtype=np.float32)
         table[:n_tfs] = rng.normal(0, 4, (n_tfs, 3))
         rna.varm["linger_tf_importance"] = table
-        mdata.uns["linger"] = {"tf_importance": {"groups": np.array(TYPES, dtype=object), "n_metacells": 10}}
-    lg.tl.group_means(mdata, "type", min_cells=1)
+        mdata.uns["linger"]["tf_importance"] = {"groups": np.array(TYPES, dtype=object), "n_metacells": 10}
     return mdata
 
 
@@ -263,11 +264,103 @@ def test_lingergrn_weights_are_the_authors_formulas(kind):
 def test_regulons_of_a_group():
     mdata = random_mdata(9)
     net = lg.get.regulons(mdata, group="A", n_targets=2)
-    assert net.groupby("source").size().max() <= 2
-    whole = lg.get.network(mdata, "trans", group="A")
-    assert set(zip(net["source"], net["target"], strict=True)) <= set(
-        zip(whole["source"], whole["target"], strict=True)
-    )
+    found = lg.get.matrix(mdata, "trans", group="A")
+    normalized = pd.DataFrame(quantile_normalize(found.matrix.toarray()), found.sources, found.targets)
+    for source, part in net.groupby("source"):
+        reached = normalized.loc[source][found.matrix[found.sources.get_loc(source)].toarray()[0] > 0]
+        np.testing.assert_allclose(part["weight"], reached.nlargest(2), rtol=1e-6)
+    assert not net.equals(lg.get.regulons(mdata, n_targets=2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_without_edges_is_empty(kind):
+    mdata = random_mdata(11)
+    full = lg.get.network(mdata, kind)
+    for options in ({"min_z": 100.0}, {"group": "A", "min_z": 100.0}, {"group": list(TYPES), "min_z": 100.0}):
+        empty = lg.get.network(mdata, kind, **options)
+        assert len(empty) == 0
+        assert list(empty.columns)[-full.shape[1] :] == list(full.columns)
+
+
+def test_tables_of_several_groups_are_limited_together(monkeypatch):
+    mdata = random_mdata(11)
+    monkeypatch.setitem(lg.get._network._MOST_EDGES, "cis", 5)
+    assert len(lg.get.network(mdata, "cis", group=["A", "C"], top=2)) == 4
+    with pytest.raises(ValueError, match="top="):
+        lg.get.network(mdata, "cis", group=["A", "C"], top=3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cells_of_another_modality_alone_change_nothing(kind):
+    """A third modality has more cells; they have neither expression nor accessibility."""
+    from anndata import AnnData
+
+    mdata = random_mdata(12)
+    more = pd.Index([*mdata.obs_names[::-1], "x0", "x1"])
+    parts = {"rna": mdata["rna"].copy(), "atac": mdata["atac"].copy()}
+    wider = mudata.MuData({"prot": AnnData(np.ones((14, 2), np.float32), pd.DataFrame(index=more)), **parts})
+    known = np.flatnonzero(wider.var_names.isin(mdata.var_names))
+    columns = mdata.var_names.get_indexer(wider.var_names[known])
+    shape = (wider.n_vars, mdata.n_vars)
+    place = sparse.csr_matrix((np.ones(len(known), np.float32), (known, columns)), shape)
+    for name, matrix in mdata.varp.items():
+        wider.varp[name] = sparse.csr_matrix(place @ matrix @ place.T)
+    wider.uns["linger"] = mdata.uns["linger"]
+    mask = pd.Series(wider.obs_names.isin(["cell1", "cell6"]), wider.obs_names)
+    for option in ({"group": "A"}, {"group": mask}, {"cells": "cell7", "n_neighbors": 4}):
+        narrow = {"group": mask.loc[mdata.obs_names]} if option.get("group") is mask else option
+        a, b = lg.get.network(mdata, kind, **narrow), lg.get.network(wider, kind, **option)
+        pd.testing.assert_frame_equal(a, b, rtol=1e-5)
+    pairs = lg.get.network(mdata, kind, top=3)
+    a, b = (lg.get.edges_per_cell(each, pairs, kind=kind, n_neighbors=4) for each in (mdata, wider))
+    pd.testing.assert_frame_equal(a, b.loc[a.index], rtol=1e-5)
+    assert len(b) == 12
+    with pytest.raises(KeyError, match="x0"):
+        lg.get.network(wider, kind, cells="x0")
+    with pytest.raises(ValueError, match="'x0'"):
+        lg.get.network(wider, kind, group=wider.obs_names.isin(["x0", "cell1"]))
+
+
+def test_a_graph_that_lacks_cells_is_refused():
+    mdata = random_mdata(12)
+    mdata.mod["rna"].obsp["mine"] = sparse.identity(12, format="csr")
+    lg.get.matrix(mdata, cells="cell7", neighbors_key="mine")
+    few = mdata["rna"][:9].copy()
+    few.var_names = [f"protein{i}" for i in range(few.n_vars)]
+    few.obsp["few"] = sparse.identity(9, format="csr")
+    wider = mudata.MuData({"rna": mdata["rna"], "atac": mdata["atac"], "prot": few})
+    with pytest.raises(ValueError, match="3 cells are not in the graph 'few'"):
+        lg.pp.metacells(wider, neighbors_key="few", n_metacells=2)
+
+
+def test_cells_of_unknown_type_do_not_dilute_importance():
+    mdata = random_mdata(13)
+    mask = np.arange(12) % 3 == 0
+    known = lg.get.matrix(mdata, "binding", group=mask).matrix
+    mdata["rna"].obs.loc["cell0", "type"] = None
+    np.testing.assert_allclose(lg.get.matrix(mdata, "binding", group=mask).matrix.toarray(), known.toarray(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["binding", "trans"])
+def test_motif_hits_of_0_and_beyond_reach_are_taken_for_what_they_are(kind):
+    """A stored 0 is no hit; a TF whose only hits lie in peaks that regulate nothing binds nowhere else."""
+    mdata = lg.ds.toy()
+    lg.pp.link_peaks(mdata)
+    motif = mdata.varp["linger_motif"].copy()
+    motif.data[::5] = 0
+    mdata.varp["linger_motif"] = motif
+    genes = mdata["rna"].var_names[[2, 20, 40]]
+    lg.tl.fit(mdata, genes=genes, groupby="cell_type", config=lg.FitConfig(epochs=5, n_folds=0, binding_share=1.0))
+    before = lg.get.matrix(mdata, kind, group="type_1")
+    lg.tl.tf_importance(mdata, "cell_type")
+    after = lg.get.matrix(mdata, kind, group="type_1")
+    assert after.matrix.shape == before.matrix.shape
+    if kind == "binding":
+        rows, cols = (mdata.var_names.get_indexer(names) for names in (after.sources, after.targets))
+        hits = motif[rows][:, cols].toarray() > 0
+        is_open = mdata["atac"].varm["linger_group_mean"][:, 0] > 0
+        for found in (before, after):
+            np.testing.assert_array_equal(found.matrix.toarray() > 0, hits & is_open)
 
 
 def test_errors():
@@ -283,6 +376,14 @@ def test_errors():
         (lambda: lg.get.network(mdata, group=[]), ValueError, "No group is named"),
         (lambda: lg.get.matrix(mdata, group=np.zeros(12, dtype=bool)), ValueError, "mask of cells is empty"),
         (lambda: lg.get.matrix(mdata, group=np.ones(5, dtype=bool)), ValueError, "12 values"),
+        (lambda: lg.get.matrices(mdata, cells=[]), ValueError, "names no cell"),
+        (lambda: lg.get.matrices(mdata, group="A"), TypeError, "There are groups, cells"),
+        (lambda: lg.get.matrix(mdata, group=pd.Series(True, mdata.obs_names[:9])), ValueError, "3 cells are not in the index"),
+        (lambda: lg.get.matrix(mdata, group=pd.Series(True, mdata.obs_names[[0, 0]])), ValueError, "cells of the mask"),
+        (lambda: lg.get.matrix(mdata, tfs="g0"), KeyError, "Did you mean 'G0'"),
+        (lambda: lg.get.network(mdata, cells=3), KeyError, "unknown"),
+        (lambda: lg.get.matrix(mdata, group=3), KeyError, "No group '3'"),
+        (lambda: lg.get.edges_per_cell(mdata, ("G0", "G1")), ValueError, r"pairs \(source, target\)"),
         (lambda: lg.get.matrix(mdata, weights="mine"), ValueError, "weights must be one of"),
         (lambda: lg.get.matrix(mdata, weights="lingergrn"), ValueError, "group=, cells="),
         (lambda: lg.get.matrix(mdata, cells="cell1", n_neighbors=0), ValueError, "n_neighbors"),

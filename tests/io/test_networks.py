@@ -41,6 +41,20 @@ def test_some_groups_kinds_and_edges(typed, tmp_path):
         stored.matrix("trans", "B/1")
 
 
+def test_damage_and_replacement_are_noticed(typed, tmp_path):
+    path = tmp_path / "networks.zarr"
+    lg.io.write_networks(typed, path, kinds="cis")
+    stored = lg.io.read_networks(path)
+    (path / "cis" / "0" / "data" / "0").unlink()  # zarr reads what is missing as zeros
+    with pytest.raises(ValueError, match=r"cis network of 'B/1' .* is damaged"):
+        stored.matrix("cis", "B/1")
+    assert stored.matrix("cis", "B/2").matrix.nnz
+    lg.io.write_networks(typed, path, kinds="cis", groups="B/3")
+    with pytest.raises(ValueError, match="replaced"):
+        stored.matrix("cis", "B/1")
+    assert lg.io.read_networks(path).groups == ["B/3"]
+
+
 def test_what_was_there_stays_if_writing_fails(typed, tmp_path, monkeypatch):
     path = tmp_path / "networks.zarr"
     lg.io.write_networks(typed, path, kinds=["cis"])

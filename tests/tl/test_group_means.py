@@ -92,6 +92,16 @@ def test_other_groups_remove_importance(toy, caplog):
     assert "tf_importance" not in toy.uns["linger"]
 
 
+@pytest.mark.parametrize("column", ["other", "cell_type"])
+def test_groups_of_the_same_names_but_other_cells_remove_importance(toy, column):
+    lg.tl.tf_importance(toy, "cell_type")
+    turned = toy.obs["cell_type"].astype(str).map({"type_1": "type_2", "type_2": "type_3", "type_3": "type_1"})
+    for container in (toy, toy["rna"], toy["atac"]):
+        container.obs[column] = turned.to_numpy()
+    lg.tl.group_means(toy, column)
+    assert "linger_tf_importance" not in toy["rna"].varm
+
+
 def test_errors_and_copy(toy):
     made = lg.tl.group_means(toy, "cell_type", copy=True)
     assert "linger_group_mean" in made["rna"].varm

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from scipy.stats import ttest_ind
 
 import linger as lg
 
@@ -70,8 +71,8 @@ def test_importance_is_the_papers_recipe(typed):
     stored = pd.DataFrame(typed["rna"].varm["linger_tf_importance"], typed["rna"].var_names)
     assert stored.isna().all(axis=1).equals(~typed["rna"].var["is_tf"].rename(None))
     assert all(part["importance"].is_monotonic_decreasing for _, part in table.groupby("group"))
-    assert table.loc[table["importance"] != 0, "n_motifs"].min() >= 1
-    assert (table.loc[table["n_motifs"] == 0, "importance"] == 0).all()
+    assert table.loc[table["importance"] != 0, "n_enriched"].min() >= 1
+    assert (table.loc[table["n_enriched"] == 0, "importance"] == 0).all()
 
 
 def test_coactivity_is_the_correlation_at_the_motif_hits(typed):
@@ -98,12 +99,19 @@ def test_closed_form_is_the_permutation_distribution():
 
 def test_specific_peaks_are_more_open_in_their_type(typed):
     lg.tl.tf_importance(typed, "cell_type", n_peaks=40)
-    specific, means = typed["atac"].varm["linger_specific_peaks"], typed["atac"].varm["linger_group_mean"]
+    specific, X = typed["atac"].varm["linger_specific_peaks"], typed["atac"].X.toarray()
+    share, types = (
+        np.log1p(X / X.sum(axis=1, keepdims=True) * X.shape[1]),
+        typed.obs["cell_type"].astype(str).to_numpy(),
+    )
     assert specific.sum(axis=0).max() <= 40
     assert specific.sum() > 20
-    for number in range(3):
-        others = np.delete(means, number, axis=1).mean(axis=1)
-        assert (means[specific[:, number], number] > others[specific[:, number]]).all()
+    for number, name in enumerate(sorted(set(types))):
+        found = ttest_ind(share[types == name], share[types != name], equal_var=False)
+        assert (found.statistic[specific[:, number]] > 0).all()
+        left_out = np.nan_to_num(found.statistic[~specific[:, number]], nan=-np.inf)
+        if specific[:, number].sum() == 40:
+            assert found.statistic[specific[:, number]].min() >= left_out.max() - 1e-3
     np.testing.assert_array_equal(typed.uns["linger"]["tf_importance"]["n_specific_peaks"], specific.sum(axis=0))
 
 
@@ -172,10 +180,45 @@ def test_survives_a_file(typed, tmp_path):
     pd.testing.assert_frame_equal(lg.get.tf_importance(read), lg.get.tf_importance(typed), check_dtype=False)
 
 
+def test_views_show_what_was_found_whatever_becomes_of_the_counts(typed):
+    for key in ("rna", "atac"):
+        typed[key].layers["raw"] = typed[key].X.copy()
+        typed[key].X = typed[key].X.log1p()
+    lg.tl.tf_importance(typed, "cell_type", layer="raw")
+    table, motifs = lg.get.tf_importance(typed), lg.get.motif_enrichment(typed, group="type_1")
+    part = typed[np.arange(typed.n_obs) % 3 == 0].copy()
+    pd.testing.assert_frame_equal(lg.get.tf_importance(part), table)
+    pd.testing.assert_frame_equal(lg.get.motif_enrichment(part, group="type_1"), motifs)
+    peaks = typed["atac"].var_names[typed["atac"].varm["linger_specific_peaks"][:, 0]]
+    pd.testing.assert_frame_equal(lg.get.motif_enrichment(typed, peaks=peaks, layer="raw"), motifs)
+    mask = pd.Series(typed["atac"].var_names.isin(peaks), typed["atac"].var_names)
+    pd.testing.assert_frame_equal(lg.get.motif_enrichment(typed, peaks=mask[::-1], layer="raw"), motifs)
+    pd.testing.assert_frame_equal(lg.get.motif_enrichment(typed, peaks=mask.to_numpy(), layer="raw"), motifs)
+
+
+def test_peaks_without_sequence_are_left_out(typed):
+    rng = np.random.default_rng(0)
+    gc = rng.random(typed["atac"].n_vars).astype(np.float32)
+    gc[::4] = np.nan
+    typed["atac"].var["linger_gc"] = gc
+    lg.tl.tf_importance(typed, "cell_type")
+    table = lg.get.motif_enrichment(typed, group="type_1").set_index("motif")
+    hits = pd.DataFrame(
+        typed["atac"].varm["linger_motif_hits"].toarray() > 0, columns=typed.uns["linger"]["motif_names"]
+    )
+    counted = hits[typed["atac"].varm["linger_specific_peaks"][:, 0] & ~np.isnan(gc)].sum()
+    pd.testing.assert_series_equal(
+        table["n"].sort_index(), counted.sort_index(), check_names=False, check_index_type=False
+    )
+    typed["atac"].var["linger_gc"] = np.float32(np.nan)
+    with pytest.raises(ValueError, match="sequence of no peak is known"):
+        lg.tl.tf_importance(typed, "cell_type")
+
+
 def test_errors(typed):
     with pytest.raises(KeyError, match="No TF importance is stored"):
         lg.get.tf_importance(typed)
-    with pytest.raises(KeyError, match="No specific peaks"):
+    with pytest.raises(KeyError, match="No TF importance is stored"):
         lg.get.motif_enrichment(typed, group="type_1")
     with pytest.raises(ValueError, match="one of the two"):
         lg.get.motif_enrichment(typed)
@@ -189,6 +232,10 @@ def test_errors(typed):
         lg.tl.tf_importance(typed, "few")
     with pytest.raises(ValueError, match="3 or more"):
         lg.tl.tf_importance(typed, "cell_type", metacells=lg.pp.metacells(typed, n_metacells=2))
+    lg.tl.tf_importance(typed, "few", min_cells=3)  # its own metacells too
+    typed.obs["few"] = np.where(np.arange(typed.n_obs) < 1, "rare", "common")
+    with pytest.raises(ValueError, match="a t-test needs two"):
+        lg.tl.tf_importance(typed, "few", min_cells=1)
     lg.tl.tf_importance(typed, "cell_type")
     with pytest.raises(KeyError, match="groups"):
         lg.get.tf_importance(typed, group="nobody")

@@ -12,7 +12,7 @@ from scipy import sparse
 from linger._abundance import shares
 from linger._docs import docs
 from linger._keys import BINDING, CIS, DEFAULT_KEY, TRANS, Kind
-from linger._validate import paired, preview
+from linger._validate import columns, paired, preview
 from linger.get._graph import Graph
 from linger.get._reader import Reader
 from linger.get._states import States, Weights
@@ -26,7 +26,7 @@ _ENTRIES = 10_000_000  # of the dense block of cells x peaks that exists at any 
 @docs.dedent
 def edges_per_cell(
     mdata: MuData,
-    edges: Iterable[tuple[str, str]],
+    edges: Iterable[tuple[str, str]] | pd.DataFrame,
     *,
     kind: Kind = "trans",
     weights: Weights = "paper",
@@ -45,7 +45,7 @@ def edges_per_cell(
     ----------
     %(mdata)s
     edges
-        Pairs (source, target), such as ``[("RUNX1", "SPI1")]``.
+        Pairs (source, target), such as ``[("RUNX1", "SPI1")]``, or a frame with these columns.
     kind
         ``"trans"`` (TF -> gene), ``"cis"`` (peak -> gene) or ``"binding"`` (TF -> peak); :func:`linger.get.matrix` has their equations.
     weights
@@ -57,7 +57,7 @@ def edges_per_cell(
 
     Returns
     -------
-    Cells x edges, float32, columns such as ``"RUNX1->SPI1"``; cells in the order of the MuData.
+    Cells x edges, float32, columns such as ``"RUNX1->SPI1"``; cells of the two modalities in the order of the MuData.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def edges_per_cell(
     >>> lg.pp.link_peaks(mdata)
     >>> lg.tl.fit(mdata, config=lg.FitConfig(epochs=5, n_folds=0))
     >>> best = lg.get.network(mdata, "trans", top=2)
-    >>> lg.get.edges_per_cell(mdata, zip(best["source"], best["target"])).shape
+    >>> lg.get.edges_per_cell(mdata, best).shape
     (200, 2)
     """
     pairs = _checked(edges)
     if weights == "lingergrn":
-        msg = "weights='lingergrn' has no networks of cells. Use 'paper' or 'paper_raw'."
+        msg = "weights='lingergrn' is not computed for all cells at once. Use 'paper' or 'paper_raw', or lg.get.matrices(mdata, cells=)."
         raise ValueError(msg)
     paired(mdata, rna_key=rna_key, atac_key=atac_key)
     sources, targets = (pd.Index(names, dtype=object) for names in zip(*pairs, strict=True))
@@ -98,15 +98,16 @@ def edges_per_cell(
         rna_key=rna_key,
         atac_key=atac_key,
     )
-    smoothing = reader.states.smoothing(mdata.obs_names, n_neighbors=n_neighbors, neighbors_key=neighbors_key)
+    cells = reader.states.obs_names
+    smoothing = reader.states.smoothing(cells, n_neighbors=n_neighbors, neighbors_key=neighbors_key)
     row, col = reader.selection.sources.get_indexer(sources), reader.selection.targets.get_indexer(targets)
     strength = _from_peaks(reader, row, col, smoothing)
     genes = {TRANS: (sources, targets), CIS: (targets,), BINDING: (sources,)}[kind]
     for names in genes:
         found, where = _expression(reader.states, names, smoothing)
         strength *= found[:, where]
-    columns = [f"{source}->{target}" for source, target in pairs]
-    return pd.DataFrame(strength, index=mdata.obs_names.copy(), columns=columns)
+    names = [f"{source}->{target}" for source, target in pairs]
+    return pd.DataFrame(strength, index=cells.copy(), columns=names)
 
 
 def _from_peaks(reader: Reader, row: np.ndarray, col: np.ndarray, smoothing: sparse.csr_matrix) -> np.ndarray:
@@ -122,7 +123,7 @@ def _from_peaks(reader: Reader, row: np.ndarray, col: np.ndarray, smoothing: spa
     used = np.unique(np.concatenate([np.flatnonzero(np.diff(part.indptr)) for part in by_set]))
     mdata, atac_key = states.mdata, states.keys[1]
     peaks = mdata.var_names[graph.peaks[used]]
-    openness = shares(mdata.mod[atac_key], mdata.obs_names, features=peaks, layer=states.layer, name=atac_key)
+    openness = shares(mdata.mod[atac_key], states.obs_names, features=peaks, layer=states.layer, name=atac_key)
     found = np.zeros((smoothing.shape[0], len(row)), dtype=np.float32)
     for number, part in enumerate(by_set):
         for cells in _blocks(np.flatnonzero(member.ravel() == number), max(1, _ENTRIES // max(len(used), 1))):
@@ -139,12 +140,15 @@ def _expression(states: States, names: pd.Index, smoothing: sparse.csr_matrix) -
     """Return the smoothed expression of genes, cells x genes, and the column of each of `names`."""
     where, genes = pd.factorize(names)
     mdata, rna_key = states.mdata, states.keys[0]
-    found = shares(mdata.mod[rna_key], mdata.obs_names, features=pd.Index(genes), layer=states.layer, name=rna_key)
+    found = shares(mdata.mod[rna_key], states.obs_names, features=pd.Index(genes), layer=states.layer, name=rna_key)
     return found.mean(smoothing).astype(np.float32), where
 
 
-def _checked(edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    pairs = [tuple(edge) for edge in edges]
+def _checked(edges: Iterable[tuple[str, str]] | pd.DataFrame) -> list[tuple[str, str]]:
+    if isinstance(edges, pd.DataFrame):
+        columns(edges, ["source", "target"], "edges", "edges.rename(columns=...)")
+        edges = zip(edges["source"], edges["target"], strict=True)
+    pairs = [(edge,) if isinstance(edge, str) else tuple(edge) for edge in edges]
     wrong = [edge for edge in pairs if len(edge) != 2]
     repeated = [edge for edge, n in pd.Series(pairs, dtype=object).value_counts().items() if n > 1]
     if not pairs or wrong or repeated:

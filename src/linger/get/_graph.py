@@ -192,12 +192,17 @@ def _decayed(selection: Selection, peaks: np.ndarray, genes: np.ndarray) -> spar
 def _binding(selection: Selection, peaks: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray | None]:
     """Return alpha + B, and the logarithm of the coactivity of the same pairs."""
     alpha = selection.slot(BINDING, selection.rows, peaks)
-    scale = modality(selection.mdata, selection.rna_key).var.loc[selection.sources, slot(selection.key, ALPHA_SCALE)]
-    elsewhere = _scaled(alpha, rows=scale.to_numpy(np.float32))
-    elsewhere.eliminate_zeros()
+    var = modality(selection.mdata, selection.rna_key).var
+    scale = var.loc[selection.sources, slot(selection.key, ALPHA_SCALE)].to_numpy(np.float32)
     if not selection.has(MOTIF):
-        return elsewhere, None
-    motif = selection.slot(MOTIF, selection.rows, peaks)
+        return _scaled(alpha, rows=scale), None
+    motif = fitted_slot(selection.mdata, MOTIF, selection.key, kinds=[MOTIF])[selection.rows]
+    motif.eliminate_zeros()
+    known = np.diff(motif.indptr) > 0  # with a hit anywhere: bound there and nowhere else
+    motif = motif[:, peaks]
+    motif.sort_indices()
+    elsewhere = _scaled(alpha, rows=np.where(known, np.float32(0), scale))
+    elsewhere.eliminate_zeros()
     found = sparse.csr_matrix(motif + alpha.multiply(motif > 0) + elsewhere)
     found.sort_indices()
     if not selection.has(COACTIVITY):
@@ -207,8 +212,7 @@ def _binding(selection: Selection, peaks: np.ndarray) -> tuple[sparse.csr_matrix
         msg = "The coactivity stored is not that of the motif hits. Call lg.tl.tf_importance again."
         raise ValueError(msg)
     logs = np.zeros(found.nnz, dtype=np.float32)
-    # a TF has motif hits or is bound by alpha alone, so a row holds either
-    logs[np.repeat(np.diff(motif.indptr) > 0, np.diff(found.indptr))] = np.log(coactivity.data)
+    logs[np.repeat(known, np.diff(found.indptr))] = np.log(coactivity.data)
     return found, logs
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, Kind
-from linger.get._reader import NamedMatrix, Options, Reader, one
+from linger.get._reader import NamedMatrix, Options, Reader, check_options, one
 from linger.get._states import Weights
 from linger.get._threshold import Per
 
@@ -96,7 +96,7 @@ def matrix(
 
     Notes
     -----
-    Memory: ``8 * n_tfs * n_genes`` bytes for the trans network, twice that while it is made, and 8 bytes for every motif hit;
+    Memory: ``8 * n_tfs * n_genes`` bytes for the trans network, five times that while it is made, and 24 bytes for every motif hit;
     ``weights="lingergrn"`` takes ``8 * n_tfs * n_peaks`` for the binding network.
 
     Examples
@@ -133,7 +133,7 @@ def matrix(
     )
     if cells is not None:
         if not isinstance(cells, str):
-            msg = "cells must name one cell. Iterate lg.get.matrices(mdata, cells=) over several; group= takes a mask of cells to average."
+            msg = "cells must name one cell. Take several one by one: lg.get.matrices(mdata, cells=); group= takes a mask of cells to average."
             raise ValueError(msg)
         return next(reader.cells(cells))[1]
     return reader.population() if group is None else reader.group(group)
@@ -181,5 +181,6 @@ def matrices(
     True
     """
     one(groups, cells)
+    check_options(options)
     reader = Reader(mdata, kind, **options)
     return reader.groups(groups) if cells is None else reader.cells(cells)

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.stats import false_discovery_control
 
 from linger._docs import docs
-from linger._enrichment import PROPERTIES, enrichment, motif_hits, peak_strata
-from linger._keys import DEFAULT_KEY, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
-from linger._validate import known_names, modality, paired
+from linger._enrichment import PROPERTIES, Enrichment, MotifHits, enrichment, motif_hits, peak_strata
+from linger._keys import DEFAULT_KEY, TF_IMPORTANCE
+from linger._validate import known_names, paired
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -23,8 +23,8 @@ def motif_enrichment(
     mdata: MuData,
     *,
     group: str | None = None,
-    peaks: Iterable[str] | None = None,
-    match: tuple[str, ...] = PROPERTIES,
+    peaks: Iterable[str] | np.ndarray | pd.Series | None = None,
+    match: str | Iterable[str] = PROPERTIES,
     key: str = DEFAULT_KEY,
     rna_key: str = "rna",
     atac_key: str = "atac",
@@ -40,11 +40,11 @@ def motif_enrichment(
     ----------
     %(mdata)s Needs :func:`linger.pp.scan_motifs`.
     group
-        A group, whose specific peaks (:func:`linger.tl.tf_importance`) are tested; they were matched for all that is known.
+        A group: the enrichment in its specific peaks that :func:`linger.tl.tf_importance` found.
     peaks
-        Names of any other peaks to test.
+        Names of any peaks to test, or a mask of the peaks (a Series by its index).
     match
-        Properties in which the background is matched: ``"gc"``, ``"length"``, ``"accessibility"`` (total counts). GC content is
+        Properties in which the background of `peaks` is matched: ``"gc"``, ``"length"``, ``"accessibility"`` (total counts). GC content is
         known where :func:`linger.pp.scan_motifs` read the sequence; peaks whose sequence the genome file lacked are left out.
     %(key)s
     %(keys)s
@@ -60,7 +60,7 @@ def motif_enrichment(
     KeyError
         If there are no motifs, or a peak or group is unknown.
     ValueError
-        If not exactly one of `group` and `peaks` is given, or no peak is named.
+        If not exactly one of `group` and `peaks` is given, no peak is named, or none has a sequence.
 
     Examples
     --------
@@ -73,68 +73,51 @@ def motif_enrichment(
         msg = "Give group= (its specific peaks) or peaks=, one of the two."
         raise ValueError(msg)
     if group is not None:
-        found = group_enrichment(mdata, match=match, key=key, rna_key=rna_key, atac_key=atac_key, layer=layer)
-        chosen = known_names(group, pd.Index(found["group"].unique()), "groups")
+        found = group_enrichment(mdata, key=key, rna_key=rna_key, atac_key=atac_key)
+        chosen = known_names(str(group), pd.Index(found["group"].unique()), "groups")
         return found[found["group"].isin(chosen)].drop(columns="group").reset_index(drop=True)
     atac = paired(mdata, rna_key=rna_key, atac_key=atac_key)[1]
-    names = known_names([] if peaks is None else peaks, atac.var_names, "peaks")
-    if not len(names):
+    members = _members(atac.var_names, peaks)
+    known = motif_hits(mdata, key=key, rna_key=rna_key, atac_key=atac_key)
+    properties = (match,) if isinstance(match, str) else tuple(match)
+    stratum, _ = peak_strata(mdata, properties, key=key, atac_key=atac_key, layer=layer)
+    return _tables(known, enrichment(known.hits, members[:, None], stratum), ["peaks"]).drop(columns="group")
+
+
+def _members(names: pd.Index, peaks: Iterable[str] | np.ndarray | pd.Series | None) -> np.ndarray:
+    """Return a mask of the peaks that are named, or are True in a mask."""
+    if isinstance(peaks, pd.Series) and peaks.dtype == bool:
+        peaks = peaks.index[peaks]
+    mask = np.asarray(peaks)
+    if mask.dtype == bool and mask.shape == names.shape:
+        peaks = names[mask]
+    chosen = known_names([] if peaks is None else peaks, names, "peaks")
+    if not len(chosen):
         msg = "peaks= names no peak."
         raise ValueError(msg)
-    sets = pd.DataFrame({"peaks": atac.var_names.isin(names)}, index=atac.var_names)
-    return _tables(mdata, sets, match, key, rna_key, atac_key, layer).drop(columns="group")
+    return names.isin(chosen)
 
 
-def group_enrichment(
-    mdata: MuData,
-    *,
-    match: tuple[str, ...] = PROPERTIES,
-    key: str,
-    rna_key: str,
-    atac_key: str,
-    layer: str | None,
-) -> pd.DataFrame:
-    """Return the enrichment in the specific peaks of every group, with a column group."""
-    atac = modality(mdata, atac_key)
+def group_enrichment(mdata: MuData, *, key: str, rna_key: str, atac_key: str) -> pd.DataFrame:
+    """Return the stored enrichment in the specific peaks of every group, with a column group."""
     record = mdata.uns.get(key, {}).get(TF_IMPORTANCE)
-    if record is None or slot(key, SPECIFIC_PEAKS) not in atac.varm:
-        msg = f"No specific peaks are stored under {key!r}. Call lg.tl.tf_importance(mdata, groupby) first."
+    if record is None:
+        msg = f"No TF importance is stored under {key!r}. Call lg.tl.tf_importance(mdata, groupby) first."
         raise KeyError(msg)
-    names = np.asarray(record["groups"], dtype=object).astype(str)
-    sets = pd.DataFrame(np.asarray(atac.varm[slot(key, SPECIFIC_PEAKS)], dtype=bool), atac.var_names, names)
-    return _tables(mdata, sets, match, key, rna_key, atac_key, layer)
-
-
-def _tables(
-    mdata: MuData,
-    sets: pd.DataFrame,
-    match: tuple[str, ...],
-    key: str,
-    rna_key: str,
-    atac_key: str,
-    layer: str | None,
-) -> pd.DataFrame:
     known = motif_hits(mdata, key=key, rna_key=rna_key, atac_key=atac_key)
-    stratum, _ = peak_strata(mdata, match, key=key, atac_key=atac_key, layer=layer)
-    found = enrichment(known.hits, sets.to_numpy(), stratum)
-    owners = (
-        pd.Series(known.tfs, index=known.motifs[known.columns]).groupby(level=0).agg(lambda tfs: ", ".join(sorted(tfs)))
-    )
+    names = np.asarray(record["groups"], dtype=object).astype(str)
+    return _tables(known, Enrichment(**record["enrichment"]), names)
+
+
+def _tables(known: MotifHits, found: Enrichment, names: Iterable[str]) -> pd.DataFrame:
+    """Return the enrichment in every set, most enriched motifs first."""
+    owned = pd.Series(known.tfs, index=known.motifs[known.columns]).groupby(level=0)
+    owners = owned.agg(lambda tfs: ", ".join(sorted(tfs))).reindex(known.motifs).to_numpy()
     parts = []
-    for number, name in enumerate(sets.columns):
-        observed, expected, p_value = (part[:, number] for part in found)
+    for number, name in enumerate(names):
+        observed, expected, p_value = (np.asarray(part)[:, number] for part in found)
         fold = np.divide(observed, expected, out=np.full(len(observed), np.nan), where=expected > 0)
-        table = pd.DataFrame(
-            {
-                "group": name,
-                "motif": known.motifs,
-                "tfs": owners.reindex(known.motifs).to_numpy(),
-                "n": observed.astype(int),
-                "expected": expected,
-                "fold": fold,
-                "p_value": p_value,
-                "p_adj": false_discovery_control(p_value),
-            }
-        )
-        parts.append(table.sort_values(["p_value", "motif"]))
+        columns = {"group": name, "motif": known.motifs, "tfs": owners, "n": observed.astype(int), "expected": expected}
+        columns |= {"fold": fold, "p_value": p_value, "p_adj": false_discovery_control(p_value)}
+        parts.append(pd.DataFrame(columns).sort_values(["p_value", "motif"]))
     return pd.concat(parts, ignore_index=True)

@@ -116,10 +116,12 @@ def network(
     }
     one(group, cells)
     if cells is not None and not isinstance(cells, str):
-        return _below_each_other(networks(mdata, kind, cells=cells, **options), "cell")
+        return _below_each_other(networks(mdata, kind, cells=cells, **options), "cell", kind)
+    if group is not None and np.isscalar(group):
+        group = str(group)
     if group is None or isinstance(group, str) or is_mask(group):
         return _table(mdata, kind, matrix(mdata, kind, group=group, cells=cells, **options), key)
-    return _below_each_other(networks(mdata, kind, groups=group, **options), "group")
+    return _below_each_other(networks(mdata, kind, groups=group, **options), "group", kind)
 
 
 @docs.dedent
@@ -168,9 +170,20 @@ def networks(
     return ((name, _table(mdata, kind, each, key)) for name, each in found)
 
 
-def _below_each_other(tables: Iterator[tuple[str, pd.DataFrame]], column: str) -> pd.DataFrame:
-    parts = []
+def _refuse_if_large(n_edges: int, kind: Kind) -> None:
+    if n_edges > _MOST_EDGES[kind]:
+        msg = (
+            f"The table would have {n_edges:,} edges or more. Keep some of them (top=, min_z=, tfs=, targets=), or read matrices: "
+            "lg.get.matrix, lg.get.matrices."
+        )
+        raise ValueError(msg)
+
+
+def _below_each_other(tables: Iterator[tuple[str, pd.DataFrame]], column: str, kind: Kind) -> pd.DataFrame:
+    parts, n_edges = [], 0
     for name, table in tables:
+        n_edges += len(table)
+        _refuse_if_large(n_edges, kind)
         table.insert(0, column, name)
         parts.append(table)
     if not parts:
@@ -181,12 +194,7 @@ def _below_each_other(tables: Iterator[tuple[str, pd.DataFrame]], column: str) -
 
 def _table(mdata: MuData, kind: Kind, found: NamedMatrix, key: str) -> pd.DataFrame:
     """Return the edges of a matrix, ordered, with their parts."""
-    if found.matrix.nnz > _MOST_EDGES[kind]:
-        msg = (
-            f"The table would have {found.matrix.nnz:,} edges. Keep some of them (top=, min_z=, tfs=, targets=), or read the matrix: "
-            "lg.get.matrix."
-        )
-        raise ValueError(msg)
+    _refuse_if_large(found.matrix.nnz, kind)
     edges = found.matrix.tocoo()
     order = np.lexsort((name_ranks(found.targets)[edges.col], name_ranks(found.sources)[edges.row], -edges.data))
     row, col = edges.row[order], edges.col[order]
@@ -201,5 +209,7 @@ def _table(mdata: MuData, kind: Kind, found: NamedMatrix, key: str) -> pd.DataFr
     cols = mdata.var_names.get_indexer(found.targets)[col]
     for column, name in _PARTS[kind].items():
         if slot(key, name) in mdata.varp:
-            table[column] = np.asarray(fitted_slot(mdata, name, key, kinds=[name])[rows, cols]).ravel()
+            stored = fitted_slot(mdata, name, key, kinds=[name])
+            # no edge at all would give a matrix of one row
+            table[column] = stored[rows, cols].A1 if len(rows) else np.zeros(0, dtype=stored.dtype)
     return table

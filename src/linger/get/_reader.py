@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import sparse
 
 from linger._keys import DEFAULT_KEY, Kind
-from linger._validate import known_names
+from linger._validate import preview
 from linger.get._graph import Graph, read_graph, select
 from linger.get._lingergrn import AuthorsGraph, read_authors_graph
-from linger.get._states import State, States, Weights, cell_mask, is_mask
+from linger.get._states import State, States, Weights, is_mask
 from linger.get._threshold import Per, check_threshold, strongest
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ class NamedMatrix(NamedTuple):
     """Names of the rows: TFs (trans, binding) or peaks (cis)."""
     targets: pd.Index
     """Names of the columns: genes (trans, cis) or peaks (binding)."""
+
+    def __repr__(self) -> str:
+        rows, cols = self.matrix.shape
+        return f"NamedMatrix({rows} sources x {cols} targets, {self.matrix.nnz} edges)"
 
 
 class Options(TypedDict, total=False):
@@ -102,24 +106,23 @@ class Reader:
 
     def group(self, group: str | np.ndarray | pd.Series) -> NamedMatrix:
         """Return the network of a stored group, or of a mask of cells."""
-        if isinstance(group, str):
-            return self.network(self.states.group(group))
+        if np.isscalar(group):
+            return self.network(self.states.group(str(group)))
         if not is_mask(group):
-            msg = "group must be the name of one group or a mask of cells. Iterate lg.get.matrices(mdata, groups=) over several."
+            msg = "group must be the name of one group or a mask of cells. Take several one by one: lg.get.matrices(mdata, groups=)."
             raise ValueError(msg)
         return self.network(self.states.mask(group))
 
     def groups(self, names: Iterable[str] | None) -> Iterator[tuple[str, NamedMatrix]]:
         """Return an iterator over stored groups, all by default; raises at once for an unknown one."""
-        chosen = self.states.names if names is None else [names] if isinstance(names, str) else list(map(str, names))
+        chosen = self.states.names if names is None else one_or_more(names)
         for name in chosen:
             self.states.position(name)
         return ((name, self.group(name)) for name in chosen)
 
     def cells(self, cells: str | Iterable[str] | np.ndarray | pd.Series) -> Iterator[tuple[str, NamedMatrix]]:
         """Return an iterator over single cells, named or by a mask; raises at once for an unknown one."""
-        known = self.states.mdata.obs_names
-        names = known[cell_mask(self.states.mdata, cells)] if is_mask(cells) else known_names(cells, known, "cells")
+        names = self.states.masked(cells) if is_mask(cells) else self.states.named(cells)
         found = self.states.cells(names, n_neighbors=self._n_neighbors, neighbors_key=self._neighbors_key)
         return ((str(name), self.network(state)) for name, state in zip(names, found, strict=True))
 
@@ -143,6 +146,19 @@ class Reader:
             read = read_authors_graph if self.states.weights == "lingergrn" else read_graph
             self._graph = read(self.selection)
         return self._graph
+
+
+def check_options(options: Options) -> None:
+    """Raise for an option that there is not, naming those there are."""
+    unknown = set(options) - set(Options.__annotations__)
+    if unknown:
+        msg = f"Unknown options: {preview(sorted(unknown))}. There are groups, cells, {', '.join(Options.__annotations__)}."
+        raise TypeError(msg)
+
+
+def one_or_more(names: str | Iterable[str]) -> list[str]:
+    """Return names as a list; a single one may come alone."""
+    return [names] if isinstance(names, str) else [str(name) for name in names]
 
 
 def one(group: object, cells: object) -> None:

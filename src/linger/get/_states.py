@@ -12,7 +12,7 @@ from scipy import sparse
 from linger._abundance import equal_weights, mean_shares
 from linger._groups import obs_column
 from linger._keys import GROUP_MEAN, GROUPS, TF_IMPORTANCE, slot
-from linger._validate import modality, paired, positions, preview
+from linger._validate import cell_positions, known_names, modality, paired, positions, preview, unique_names
 from linger.pp._neighbors import Search
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class States:
         self.mdata, self.weights, self.key, self.layer = mdata, weights, key, layer
         self.keys = (rna_key, atac_key)
         self.groups: dict[str, object] | None = mdata.uns.get(key, {}).get(GROUPS)
+        # cells of other modalities alone have neither E nor O
+        self.obs_names = mdata.obs_names[mdata.obs_names.isin(modality(mdata, rna_key).obs_names)]
         self.joint = [positions(mdata.var_names, modality(mdata, name).var_names) for name in self.keys]
 
     @property
@@ -69,28 +71,49 @@ class States:
     def position(self, name: str) -> int:
         """Return which group is called `name`, or raise naming those there are."""
         if name not in self.names:
-            msg = f"No group {name!r}. There are {preview(self.names, 30)}."
+            msg = f"No group {name!r}. There are {preview(self.names, 30)}. (Cells are named with cells=, or given as a mask.)"
             raise KeyError(msg)
         return self.names.index(name)
 
     def mask(self, mask: np.ndarray | pd.Series) -> State:
         """Return the state of the mean over cells."""
+        chosen = self.obs_names.isin(self.masked(mask))
+        return next(self._mean(equal_weights(chosen[None]), equal_weights(chosen[None])))
+
+    def masked(self, mask: np.ndarray | pd.Series) -> pd.Index:
+        """Return the names of the cells that are True in a mask of the cells of the MuData, a Series by its index; or raise."""
         paired(self.mdata, rna_key=self.keys[0], atac_key=self.keys[1])
-        chosen = cell_mask(self.mdata, mask)
-        if not chosen.any():
+        everyone = self.mdata.obs_names
+        if isinstance(mask, pd.Series):
+            unique_names(mask.index, "cells of the mask", "mask.groupby(level=0).any()")
+            mask = mask.iloc[cell_positions(mask.index, everyone, "the index of the mask")]
+        values = np.asarray(mask)
+        if values.dtype != bool or values.shape != (len(everyone),):
+            msg = f"A mask of cells must hold {len(everyone)} values True or False, found {values.dtype} of shape {values.shape}."
+            raise ValueError(msg)
+        if not values.any():
             msg = "The mask of cells is empty: no cell is True in it."
             raise ValueError(msg)
-        return next(self._mean(equal_weights(chosen[None]), equal_weights(chosen[None])))
+        cell_positions(self.obs_names, everyone[values], f"the modality {self.keys[0]!r}")
+        return everyone[values]
+
+    def named(self, cells: str | Iterable[str]) -> pd.Index:
+        """Return the names of cells, or raise if one is unknown or none is named."""
+        paired(self.mdata, rna_key=self.keys[0], atac_key=self.keys[1])
+        names = known_names(cells, self.obs_names, "cells")
+        if not len(names):
+            msg = "cells= names no cell."
+            raise ValueError(msg)
+        return names
 
     def cells(self, names: pd.Index, *, n_neighbors: int, neighbors_key: str | None) -> Iterator[State]:
         """Yield the state of each cell, smoothed over its neighbours."""
-        paired(self.mdata, rna_key=self.keys[0], atac_key=self.keys[1])
-        own = self.mdata.obs_names.get_indexer(names)
-        itself = sparse.csr_matrix((np.ones(len(own)), (np.arange(len(own)), own)), (len(own), self.mdata.n_obs))
+        own, n = self.obs_names.get_indexer(names), len(self.obs_names)
+        itself = sparse.csr_matrix((np.ones(len(own)), (np.arange(len(own)), own)), (len(own), n))
         return self._mean(self.smoothing(names, n_neighbors=n_neighbors, neighbors_key=neighbors_key), itself)
 
     def smoothing(self, names: pd.Index, *, n_neighbors: int, neighbors_key: str | None) -> sparse.csr_matrix:
-        """Return the weights of the neighbours of each cell: names x cells of the MuData."""
+        """Return the weights of the neighbours of each cell: names x cells."""
         if n_neighbors < 1:
             msg = f"n_neighbors must be at least 1, found {n_neighbors}."
             raise ValueError(msg)
@@ -109,7 +132,7 @@ class States:
             weights = sparse.identity(len(search.cells), format="csr")[centres]
         else:
             weights = search.weights(np.arange(len(search.cells)), centres, k)
-        return sparse.csr_matrix(weights)[:, search.cells.get_indexer(self.mdata.obs_names)]
+        return sparse.csr_matrix(weights)[:, search.cells.get_indexer(self.obs_names)]
 
     def exponents(self, importance: np.ndarray) -> np.ndarray:
         """Return the exponent of coactivity for importance scores (any shape).
@@ -129,14 +152,15 @@ class States:
         return self.exponents(share @ np.nan_to_num(np.asarray(stored, dtype=np.float64)).T)
 
     def group_shares(self, weights: sparse.csr_matrix) -> np.ndarray:
-        """Return how much of each set of cells (sets x cells) lies in each group: sets x groups; none stored, none known."""
+        """Return how the cells of each set (sets x cells) that have a known group are shared among the groups: sets x groups."""
         if slot(self.key, TF_IMPORTANCE) not in self.mdata.mod[self.keys[0]].varm or self.groups is None:
             return np.zeros((weights.shape[0], 0 if self.groups is None else len(self.names)))
-        column = obs_column(self.mdata, str(self.groups["groupby"]), self.mdata.obs_names, keys=self.keys)
+        column = obs_column(self.mdata, str(self.groups["groupby"]), self.obs_names, keys=self.keys)
         codes = pd.Index(self.names).get_indexer(pd.Index(column.astype(object).map(str)))
-        known = np.flatnonzero(codes >= 0)
+        known = np.flatnonzero((codes >= 0) & column.notna().to_numpy())
         onehot = sparse.csr_matrix((np.ones(len(known)), (known, codes[known])), shape=(len(codes), len(self.names)))
-        return (weights @ onehot).toarray()
+        share = (weights @ onehot).toarray()
+        return share / np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
 
     def _mean(self, weights: sparse.csr_matrix, own: sparse.csr_matrix) -> Iterator[State]:
         """Yield the states of sets of cells; importance is that of the types of the `own` cells of each."""
@@ -144,8 +168,7 @@ class States:
         for first in range(0, weights.shape[0], _CELLS):
             part = weights[first : first + _CELLS]
             means = [
-                mean_shares(self.mdata.mod[key], part, self.mdata.obs_names, layer=self.layer, name=key)
-                for key in self.keys
+                mean_shares(self.mdata.mod[key], part, self.obs_names, layer=self.layer, name=key) for key in self.keys
             ]
             for number in range(part.shape[0]):
                 yield self._state([values[number] for values in means], share[first + number])
@@ -157,18 +180,6 @@ class States:
             abundance[where] = part
         exponent[self.joint[0]] = self.importance(share[None])[0]
         return State(abundance, exponent)
-
-
-def cell_mask(mdata: MuData, mask: np.ndarray | pd.Series) -> np.ndarray:
-    """Return a boolean mask in the order of the cells, a Series by its index; or raise."""
-    if isinstance(mask, pd.Series):
-        positions(pd.Index(mask.index), mdata.obs_names, "the index of the mask")
-        mask = mask.reindex(mdata.obs_names)
-    values = np.asarray(mask)
-    if values.dtype != bool or values.shape != (mdata.n_obs,):
-        msg = f"A mask of cells must hold {mdata.n_obs} values True or False, found {values.dtype} of shape {values.shape}."
-        raise ValueError(msg)
-    return values
 
 
 def is_mask(value: object) -> TypeGuard[np.ndarray | pd.Series]:

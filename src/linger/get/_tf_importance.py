@@ -26,7 +26,6 @@ def tf_importance(
     key: str = DEFAULT_KEY,
     rna_key: str = "rna",
     atac_key: str = "atac",
-    layer: str | None = None,
 ) -> pd.DataFrame:
     """Return how much each TF prefers to open the peaks of each group, most important first.
 
@@ -37,12 +36,12 @@ def tf_importance(
         Groups to return; None returns all.
     %(key)s
     %(keys)s
-    %(layer)s
 
     Returns
     -------
-    Columns ``group``, ``tf``, ``importance`` (:func:`linger.tl.tf_importance`; 0 where no motif of the TF is enriched), ``n_motifs``
-    (enriched ones), ``motif`` (the most enriched; missing for TFs without motif) and its ``p_value``.
+    Columns ``group``, ``tf``, ``importance`` (:func:`linger.tl.tf_importance`: above 0 where the TF is expressed where its peaks are
+    open, below where they are closed, 0 where no motif of it is enriched), ``n_enriched`` (its enriched motifs), ``motif`` (the most enriched of all its
+    motifs, whether or not it is; missing for TFs without motif) and the ``p_value`` of that.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def tf_importance(
     stored = pd.DataFrame(np.asarray(rna.varm[slot(key, TF_IMPORTANCE)]), rna.var_names, names)
     stored = stored[stored.notna().all(axis=1)]
     chosen = names if group is None else known_names(group, names, "groups")
-    motifs = group_enrichment(mdata, key=key, rna_key=rna_key, atac_key=atac_key, layer=layer)
+    motifs = group_enrichment(mdata, key=key, rna_key=rna_key, atac_key=atac_key)
     known = motif_hits(mdata, key=key, rna_key=rna_key, atac_key=atac_key)
     owner = pd.DataFrame({"tf": known.tfs, "motif": known.motifs[known.columns]})
     parts = []
@@ -74,7 +73,7 @@ def tf_importance(
         own = owner.merge(motifs[motifs["group"] == name], on="motif").sort_values(["p_value", "motif"])
         enriched = own[own["p_value"] < record["max_p_motif"]].groupby("tf").size()
         part = stored[name].astype(float).rename("importance").rename_axis("tf").reset_index()
-        part["n_motifs"] = part["tf"].map(enriched).fillna(0).astype(int)
+        part["n_enriched"] = part["tf"].map(enriched).fillna(0).astype(int)
         part = part.merge(own.drop_duplicates("tf")[["tf", "motif", "p_value"]], on="tf", how="left")
         part.insert(0, "group", name)
         parts.append(part.sort_values(["importance", "tf"], ascending=[False, True]))

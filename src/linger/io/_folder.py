@@ -67,12 +67,17 @@ class FolderWriter:
 
 def partial_folder(path: Path, format: str, *, found: Callable[[Path], str | None]) -> Path:
     """Make the folder, beside `path`, that is to take its name; refuse a `path` that holds something of another format."""
+    refuse_taken(path, format, found=found)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Path(mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+
+
+def refuse_taken(path: Path, format: str, *, found: Callable[[Path], str | None]) -> None:
+    """Raise if there is something of another format at `path`."""
     taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
     if taken and found(path) != format:
         msg = f"{path} exists and is not a folder of format {format}; it is left alone. Choose another path."
         raise FileExistsError(msg)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Path(mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
 
 
 def replace_folder(partial: Path, path: Path) -> None:
@@ -118,7 +123,7 @@ class Folder:
         if not index_file.is_file():
             msg = f"{missing[0]} at {self.path}. {missing[1]}"
             raise FileNotFoundError(msg)
-        self._opened = _identity(index_file)
+        self._opened = identity(index_file)
         data = index_file.read_bytes()
         self.checksum = hashlib.sha256(data).hexdigest()
         self.index = _parse_index(data, index_file, format, version)
@@ -171,7 +176,7 @@ class Folder:
     def file(self, name: str) -> Path:
         """Return the path of one file, or raise if it is not there."""
         path = self.path / name
-        if _identity(self.path / _INDEX) != self._opened:
+        if identity(self.path / _INDEX) != self._opened:
             msg = f"{self.path} has been replaced or removed since it was opened. Open it again (a temporary prior is kept by its save method)."
             raise ValueError(msg)
         if name not in self.index["sha256"] or not path.is_file():
@@ -189,7 +194,7 @@ def _format(path: Path) -> str | None:
     return index.get("format") if isinstance(index, dict) else None
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | None:
     """Return what changes when a file is replaced; None where there is none."""
     try:
         status = path.stat()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,8 @@ from linger._docs import docs
 from linger._keys import KINDS, Kind
 from linger._validate import known_names
 from linger.get._matrix import matrices
-from linger.get._reader import NamedMatrix, Options
-from linger.io._folder import partial_folder, replace_folder
+from linger.get._reader import NamedMatrix, Options, one_or_more
+from linger.io._folder import identity, partial_folder, refuse_taken, replace_folder
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -31,8 +32,8 @@ def write_networks(
     mdata: MuData,
     path: str | Path,
     *,
-    groups: Iterable[str] | None = None,
-    kinds: Iterable[Kind] = KINDS,
+    groups: str | Iterable[str] | None = None,
+    kinds: Kind | Iterable[Kind] = KINDS,
     **options: Unpack[Options],
 ) -> None:
     """Write the networks of groups to a zarr folder, one in memory at a time.
@@ -76,39 +77,50 @@ def write_networks(
     """
     import zarr
 
-    path, kinds = Path(path), list(dict.fromkeys(kinds))
-    if not kinds:
+    path = Path(path)
+    chosen_kinds = cast("list[Kind]", list(dict.fromkeys(one_or_more(kinds))))
+    if not chosen_kinds:
         msg = f"kinds= names none of {', '.join(KINDS)}."
         raise ValueError(msg)
-    chosen = None if groups is None else list(groups)
-    found = {kind: matrices(mdata, kind, groups=chosen, **options) for kind in kinds}  # raises before a file is made
+    chosen = None if groups is None else one_or_more(groups)
+    found = {
+        kind: matrices(mdata, kind, groups=chosen, **options) for kind in chosen_kinds
+    }  # raises before a file is made
     partial = partial_folder(path, _FORMAT, found=_format)
     try:
         root = zarr.open_group(str(partial), mode="w", zarr_format=2)
-        names: list[str] = []
-        for kind, networks in found.items():
-            names = _write_kind(root.require_group(kind), networks)
+        checksums = {kind: _write_kind(root.require_group(kind), networks) for kind, networks in found.items()}
+        names = list(checksums[chosen_kinds[0]])
         if not names:
             msg = "groups= names no group."
             raise ValueError(msg)
-        root.attrs.update({"format": _FORMAT, "version": _VERSION, "kinds": kinds, "groups": names})
+        root.attrs.update({"format": _FORMAT, "version": _VERSION, "kinds": chosen_kinds, "groups": names})
+        root.attrs["sha256"] = {kind: list(each.values()) for kind, each in checksums.items()}
         replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_kind(folder: Any, networks: Iterable[tuple[str, NamedMatrix]]) -> list[str]:
-    """Write the networks of a kind under their numbers (names may hold a "/"), and return the names."""
+def _write_kind(folder: Any, networks: Iterable[tuple[str, NamedMatrix]]) -> dict[str, str]:
+    """Write the networks of a kind under their numbers (names may hold a "/"), and return checksums by name."""
     from anndata.io import write_elem
 
-    names = []
+    checksums = {}
     for number, (name, network) in enumerate(networks):
         if not number:
             for side in ("sources", "targets"):
                 write_elem(folder, side, getattr(network, side).to_numpy(dtype=object))
         write_elem(folder, str(number), network.matrix)
-        names.append(name)
-    return names
+        checksums[name] = _sha256(network.matrix)
+    return checksums
+
+
+def _sha256(matrix: sparse.csr_matrix) -> str:
+    """Return a checksum of positions and values."""
+    digest = hashlib.sha256()
+    for part, dtype in ((matrix.indptr, np.int64), (matrix.indices, np.int64), (matrix.data, np.float32)):
+        digest.update(np.ascontiguousarray(part, dtype=dtype).data)
+    return digest.hexdigest()
 
 
 def read_networks(path: str | Path) -> GroupNetworks:
@@ -152,6 +164,7 @@ class GroupNetworks:
         if _format(self.path) != _FORMAT:
             msg = f"{self.path} holds no networks of format {_FORMAT}."
             raise ValueError(msg)
+        self._opened = identity(self.path / ".zattrs")
         self._root = zarr.open_group(str(self.path), mode="r")
         if self._root.attrs["version"] != _VERSION:
             msg = f"{self.path} was written by a newer linger (format version {self._root.attrs['version']})."
@@ -168,13 +181,26 @@ class GroupNetworks:
             One of ``kinds``.
         group
             One of ``groups``.
+
+        Raises
+        ------
+        KeyError
+            If there is no such network.
+        ValueError
+            If it is damaged, or the folder was replaced since it was opened.
         """
         from anndata.io import read_elem
 
         known_names(kind, pd.Index(self.kinds), "kinds of network")
         known_names(group, pd.Index(self.groups), "groups")
-        folder = self._root[kind]
-        strength = sparse.csr_matrix(read_elem(folder[str(self.groups.index(group))]))
+        if identity(self.path / ".zattrs") != self._opened:
+            msg = f"{self.path} has been replaced or removed since it was opened. Open it again."
+            raise ValueError(msg)
+        folder, number = self._root[kind], self.groups.index(group)
+        strength = sparse.csr_matrix(read_elem(folder[str(number)]))
+        if _sha256(strength) != self._root.attrs["sha256"][kind][number]:
+            msg = f"The {kind} network of {group!r} in {self.path} is damaged. Write it again."
+            raise ValueError(msg)
         sources, targets = (
             pd.Index(np.asarray(read_elem(folder[side])), dtype=object) for side in ("sources", "targets")
         )
@@ -182,6 +208,11 @@ class GroupNetworks:
 
     def __repr__(self) -> str:
         return f"GroupNetworks({str(self.path)!r}: {', '.join(self.kinds)} of {len(self.groups)} groups)"
+
+
+def check_path(path: Path) -> None:
+    """Raise if networks could not be written to `path`, since something else is there."""
+    refuse_taken(path, _FORMAT, found=_format)
 
 
 def _format(path: Path) -> str | None:

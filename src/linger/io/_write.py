@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 
-def write_h5mu(mdata: MuData, *, path: str | Path) -> None:
+def write_h5mu(mdata: MuData, path: str | Path) -> None:
     """Write `mdata` to a temporary name beside `path`, then rename it.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -188,7 +189,10 @@ def _check_found(
     missing = symbols[~found]
     if len(missing):
         names = _validate.preview(missing)
-        logger.info("%d of %d genes are not in %s and stay without TSS: %s", len(missing), len(found), what, names)
+        level = logging.WARNING if len(missing) > len(found) / 2 else logging.INFO
+        logger.log(
+            level, "%d of %d genes are not in %s and stay without TSS: %s", len(missing), len(found), what, names
+        )
 
 
 def _better_table(symbols: pd.Index, ids: pd.Index, annotation: str | Path | pd.DataFrame) -> str:

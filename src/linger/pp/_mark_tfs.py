@@ -93,7 +93,9 @@ def mark_tfs(
         len(wanted),
     )
     if len(missing) and not isinstance(tfs, str):
-        logger.info("Not among the genes: %s", _validate.preview(missing, n=10))
+        logger.warning(
+            "%d of the TFs given are not among the genes: %s", len(missing), _validate.preview(missing, n=10)
+        )
     mdata = mdata.copy() if copy else mdata
     mdata.mod[rna_key].var[_keys.IS_TF] = is_tf
     return mdata if copy else None

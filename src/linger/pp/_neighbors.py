@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from linger._validate import get_counts, preview
+from linger._validate import cell_positions, get_counts, preview
 from linger.pp._embedding import joint_embedding
 
 if TYPE_CHECKING:
@@ -67,12 +67,13 @@ class Search:
         if self.use_rep is None:
             return joint_embedding(self.counts, {key: self.mdata.mod[key].var for key in self.keys}, rng=self.rng)
         holder = self._holder("obsm", self.use_rep, "embedding")
-        return np.asarray(holder.obsm[self.use_rep], dtype=np.float64)[holder.obs_names.get_indexer(self.cells)]
+        order = cell_positions(holder.obs_names, self.cells, f"the embedding {self.use_rep!r}")
+        return np.asarray(holder.obsm[self.use_rep], dtype=np.float64)[order]
 
     @cached_property
     def _graph(self) -> sparse.csr_matrix:
         holder = self._holder("obsp", str(self.neighbors_key), "graph")
-        order = holder.obs_names.get_indexer(self.cells)
+        order = cell_positions(holder.obs_names, self.cells, f"the graph {self.neighbors_key!r}")
         return sparse.csr_matrix(holder.obsp[self.neighbors_key])[order][:, order]
 
     def _holder(self, slot: str, name: str, what: str) -> MuData | AnnData:

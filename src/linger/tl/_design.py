@@ -39,6 +39,8 @@ class Design(NamedTuple):
     """Position of every gene among the TFs, -1 if it is none."""
     affinity: sparse.csr_matrix | None
     """Motif affinity, peaks x TFs; None without motifs."""
+    has_motif: np.ndarray
+    """Which TFs have a motif hit, in these peaks or others."""
     locations: pd.DataFrame
     """chrom, start, end of the peaks."""
 
@@ -104,11 +106,14 @@ def make_design(mdata: MuData, *, genes: Iterable[str] | None, rna_key: str, ata
     order = order[n_res[order] > 0]
     linked = np.unique(links.indices)
     genes_index, tfs, peaks = wanted[order], rna.var_names[is_tf].sort_values(), peaks[linked]
-    affinity = None
+    affinity, has_motif = None, np.zeros(len(tfs), dtype=bool)
     if slot(key_added, MOTIF) in mdata.varp:
-        affinity = _read_varp(mdata, slot(key_added, MOTIF), tfs, peaks, f"lg.pp.scan_motifs(mdata{option})").T.tocsr()
+        everywhere = _read_varp(mdata, slot(key_added, MOTIF), tfs, located.index, f"lg.pp.scan_motifs(mdata{option})")
+        everywhere.eliminate_zeros()
+        has_motif = np.diff(everywhere.indptr) > 0
+        affinity = everywhere[:, located.index.get_indexer(peaks)].T.tocsr()
     own_tf = tfs.get_indexer(genes_index)
-    return Design(genes_index, tfs, peaks, links[order][:, linked], own_tf, affinity, located.loc[peaks])
+    return Design(genes_index, tfs, peaks, links[order][:, linked], own_tf, affinity, has_motif, located.loc[peaks])
 
 
 def _read_varp(mdata: MuData, key: str, rows: pd.Index, cols: pd.Index, fix: str) -> sparse.csr_matrix:

@@ -6,18 +6,19 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY, Kind, slot
+from linger._keys import DEFAULT_KEY, EDGES, Kind, slot
 from linger._validate import valid_key
 from linger.get._edges_per_cell import edges_per_cell as compute
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mudata import MuData
 
 
 @docs.dedent
 def edges_per_cell(
     mdata: MuData,
-    edges: Iterable[tuple[str, str]],
+    edges: Iterable[tuple[str, str]] | pd.DataFrame,
     *,
     kind: Kind = "trans",
     weights: Literal["paper", "paper_raw"] = "paper",
@@ -35,7 +36,7 @@ def edges_per_cell(
     ----------
     %(mdata)s
     edges
-        Pairs (source, target), such as ``[("RUNX1", "SPI1")]``.
+        Pairs (source, target), such as ``[("RUNX1", "SPI1")]``, or a frame with these columns.
     kind
         ``"trans"``, ``"cis"`` or ``"binding"``.
     weights
@@ -49,7 +50,7 @@ def edges_per_cell(
 
     Returns
     -------
-    None, or the copy. Writes ``rna.obsm["linger_edges"]``: a frame, cells x edges, with columns such as ``"RUNX1->SPI1"``, as decoupler
+    None, or the copy. Writes ``rna.obsm["linger_edges"]``, in place of earlier edges: a frame, cells x edges, with columns such as ``"RUNX1->SPI1"``, as decoupler
     writes its scores. ``decoupler.pp.get_obsm(mdata["rna"], "linger_edges")`` is what ``scanpy.pl.embedding`` plots.
 
     Raises
@@ -66,7 +67,7 @@ def edges_per_cell(
     >>> lg.pp.link_peaks(mdata)
     >>> lg.tl.fit(mdata, config=lg.FitConfig(epochs=5, n_folds=0))
     >>> best = lg.get.network(mdata, "trans", top=2)
-    >>> lg.tl.edges_per_cell(mdata, zip(best["source"], best["target"]))
+    >>> lg.tl.edges_per_cell(mdata, best)
     >>> mdata["rna"].obsm["linger_edges"].shape
     (200, 2)
     """
@@ -89,5 +90,5 @@ def edges_per_cell(
         raise ValueError(msg)
     target = mdata.copy() if copy else mdata
     rna = target.mod[rna_key]
-    rna.obsm[slot(key_added, "edges")] = found.loc[rna.obs_names]
+    rna.obsm[slot(key_added, EDGES)] = found.loc[rna.obs_names]
     return target if copy else None

@@ -10,7 +10,7 @@ import pandas as pd
 from linger._abundance import equal_weights, mean_shares
 from linger._docs import docs
 from linger._groups import cell_groups
-from linger._keys import DEFAULT_KEY, GROUP_MEAN, GROUPS, TF_IMPORTANCE, slot
+from linger._keys import DEFAULT_KEY, GROUP_MEAN, GROUPS, slot
 from linger._stale import drop_importance
 from linger._validate import paired, valid_key
 
@@ -105,10 +105,21 @@ def compute_group_means(
 def write_group_means(mdata: MuData, means: GroupMeans, *, key_added: str) -> None:
     """Store them, and remove the importance of TFs in other groups."""
     names = means.sizes.index.to_numpy(dtype=object)
-    old = mdata.uns.get(key_added, {}).get(TF_IMPORTANCE)
-    if old is not None and list(old["groups"]) != list(names):
-        drop_importance(mdata, key_added, because=f"since the groups are now those of {means.groupby!r}")
+    if not _same_groups(mdata, means, key_added):
+        drop_importance(mdata, key_added, because=f"since {means.groupby!r} now holds other groups or cells")
     for key, values in means.values.items():
         mdata.mod[key].varm[slot(key_added, GROUP_MEAN)] = values
     stored = {"groupby": means.groupby, "names": names, "n_cells": means.sizes.to_numpy()}
     mdata.uns[key_added] = dict(mdata.uns.get(key_added, {})) | {GROUPS: stored}
+
+
+def _same_groups(mdata: MuData, means: GroupMeans, key: str) -> bool:
+    """Return whether the means stored are these; groups of other cells have other means, whatever they are called."""
+    stored = mdata.uns.get(key, {}).get(GROUPS)
+    if stored is None or list(map(str, stored["names"])) != list(means.sizes.index):
+        return False
+    old = {name: mdata.mod[name].varm.get(slot(key, GROUP_MEAN)) for name in means.values}
+    return all(
+        values is not None and np.shape(values) == means.values[name].shape and np.allclose(values, means.values[name])
+        for name, values in old.items()
+    )

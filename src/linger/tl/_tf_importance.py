@@ -83,8 +83,9 @@ def tf_importance(
     None, or the copy. Writes
 
     - ``rna.varm["linger_tf_importance"]``: s, genes x groups, float32, NaN where a gene is no TF (:func:`linger.get.tf_importance` has it
-      as a table), and ``uns["linger"]["tf_importance"]``: groups, settings, number of specific peaks and of metacells.
-    - ``atac.varm["linger_specific_peaks"]``: peaks x groups, bool (:func:`linger.get.motif_enrichment` reads them).
+      as a table), and ``uns["linger"]["tf_importance"]``: groups, settings, numbers of specific peaks and of metacells, enrichment of
+      motifs (:func:`linger.get.motif_enrichment` has it as a table).
+    - ``atac.varm["linger_specific_peaks"]``: peaks x groups, bool.
     - ``varp["linger_coactivity"]``: correlation of TF and peak over metacells at the motif hits, at least 0.01, CSR float32.
     - the means of the groups, as :func:`linger.tl.group_means`.
 
@@ -106,19 +107,24 @@ def tf_importance(
     >>> mdata = lg.ds.toy()
     >>> lg.tl.tf_importance(mdata, "cell_type")
     >>> lg.get.tf_importance(mdata, group="type_1").columns.tolist()
-    ['group', 'tf', 'importance', 'n_motifs', 'motif', 'p_value']
+    ['group', 'tf', 'importance', 'n_enriched', 'motif', 'p_value']
     """
     valid_key(key_added)
     rna, atac = paired(mdata, rna_key=rna_key, atac_key=atac_key)
     known = motif_hits(mdata, key=key_added, rna_key=rna_key, atac_key=atac_key)
     groups = cell_groups(mdata, groupby, rna.obs_names.sort_values(), min_cells, keys=(rna_key, atac_key))
+    if groups.value_counts().min() < 2:
+        msg = f"A group of {groupby!r} has one cell, and a t-test needs two. Raise min_cells to see which, and merge or drop it."
+        raise ValueError(msg)
     if groups.nunique() < 2:
         msg = (
             f"Column {groupby!r} has one group only, and importance compares groups. Networks do without it (C^s = 1)."
         )
         raise ValueError(msg)
     if metacells is None:
-        metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
+        metacells = make_metacells(
+            mdata, groupby=groupby, min_cells=min_cells, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng
+        )
     means = compute_group_means(mdata, groupby, min_cells=min_cells, rna_key=rna_key, atac_key=atac_key, layer=layer)
     specific = specific_peaks(atac, groups, n_peaks=n_peaks, max_p_adj=max_p_adj, layer=layer, name=atac_key)
     names = means.sizes.index
@@ -126,7 +132,8 @@ def tf_importance(
     stratum, matched = peak_strata(
         mdata, ("gc", "length", "accessibility"), key=key_added, atac_key=atac_key, layer=layer
     )
-    enriched = enrichment(known.hits, specific, stratum).p_value < max_p_motif
+    motifs = enrichment(known.hits, specific, stratum)
+    enriched = motifs.p_value < max_p_motif
     tfs = rna.var_names[tf_mask(rna, rna_key)].sort_values()
     profiles = _profiles(metacells, tfs, atac.var_names, rna_key=rna_key, atac_key=atac_key)
     importance = np.full((rna.n_vars, len(names)), np.nan, dtype=np.float32)
@@ -147,6 +154,7 @@ def tf_importance(
         "max_p_motif": max_p_motif,
         "matched": np.array(matched, dtype=object),
         "rng": rng,
+        "enrichment": motifs._asdict(),  # motifs x groups
     }
     target.uns[key_added] = dict(target.uns[key_added]) | {TF_IMPORTANCE: record}
     return target if copy else None
@@ -194,6 +202,7 @@ def _coactivity(mdata: MuData, profiles: _Profiles, peaks: pd.Index, *, key: str
     """Return the correlation of TF and peak at the motif hits, on the joint axis."""
     rows, cols = positions(mdata.var_names, profiles.tfs), positions(mdata.var_names, peaks)
     hits = sparse.csc_matrix(sparse.csr_matrix(mdata.varp[slot(key, MOTIF)])[np.ix_(rows, cols)], dtype=np.float32)
+    hits.eliminate_zeros()
     for first in range(0, hits.shape[1], _BLOCK):
         inside = slice(hits.indptr[first], hits.indptr[min(first + _BLOCK, hits.shape[1])])
         correlation = profiles.tf @ profiles.peak[first : first + _BLOCK].T / profiles.tf.shape[1]

@@ -15,6 +15,7 @@ from linger._keys import (
     CIS,
     CIS_SIGN,
     CORRELATION,
+    EDGES,
     FIT_COLUMNS,
     FITTED,
     PRIOR,
@@ -54,7 +55,7 @@ def make_slots(
     tfs, genes, peaks = (positions(names, part) for part in (design.tfs, design.genes, design.peaks))
     gamma, gamma_sign = (sparse.csr_matrix(values.T) for values in (graph.gamma, graph.gamma_sign))
     binding = strongest_pairs(graph.alpha, design.affinity, share)
-    scale = alpha_scale(binding, design.affinity)
+    scale = alpha_scale(binding, design.affinity, design.has_motif)
     parts = {
         TRANS: (gamma, tfs, genes),
         TRANS_SIGN: (gamma_sign, tfs, genes),
@@ -73,6 +74,7 @@ def write_slots(mdata: MuData, slots: Slots, record: dict[str, Any], *, rna_key:
     for name, matrix in slots.varp.items():
         mdata.varp[slot(key_added, name)] = matrix
     var = mdata.mod[rna_key].var
+    mdata.mod[rna_key].obsm.pop(slot(key_added, EDGES), None)
     # quality of an earlier fit must not pass for this one's
     var.drop(columns=[slot(key_added, column) for column in FIT_COLUMNS], errors="ignore", inplace=True)
     for column in slots.var:
@@ -93,18 +95,17 @@ def strongest_pairs(alpha: np.ndarray, affinity: sparse.csr_matrix | None, share
     return sparse.csr_matrix((alpha[rows, cols], (rows, cols)), shape=alpha.shape)
 
 
-def alpha_scale(alpha: sparse.csr_matrix, affinity: sparse.csr_matrix | None) -> np.ndarray:
+def alpha_scale(alpha: sparse.csr_matrix, affinity: sparse.csr_matrix | None, has_motif: np.ndarray) -> np.ndarray:
     """Return the factor on the stored alpha (peaks x TFs) away from motif hits, one a TF.
 
-    0 for TFs with motif hits; for those without, what makes their binding sum to that of the average TF with hits, alpha + B
+    0 for TFs with a motif hit in any peak, linked or not; for those without, what makes their binding sum to that of the average TF with hits, alpha + B
     summed over its hits; 1 where no TF has any.
     """
     total = alpha.sum(axis=0).A1
     if affinity is None or not affinity.nnz:
-        return np.ones(len(total), dtype=np.float32)
-    known = affinity.getnnz(axis=0) > 0
+        return np.where(has_motif, 0, np.ones_like(total))
     at_hits = affinity.sum() + alpha.multiply(affinity > 0).sum()
-    return np.divide(at_hits / known.sum(), total, out=np.zeros_like(total), where=~known & (total > 0))
+    return np.divide(at_hits / has_motif.sum(), total, out=np.zeros_like(total), where=~has_motif & (total > 0))
 
 
 def _gene_columns(names: pd.Index, genes: pd.Index, quality: pd.DataFrame | None) -> pd.DataFrame:
