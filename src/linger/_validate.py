@@ -44,6 +44,16 @@ def modality(mdata: MuData, key: str) -> AnnData:
     return mdata.mod[key]
 
 
+def expression_of(adata: AnnData | MuData, rna_key: str) -> AnnData:
+    """Return an AnnData as it is, and the expression modality of a MuData."""
+    if not hasattr(adata, "mod"):
+        return adata
+    if rna_key not in adata.mod:
+        msg = f"The MuData has no modality {rna_key!r} (it has {preview(adata.mod)}). Name yours with rna_key=."
+        raise KeyError(msg)
+    return adata.mod[rna_key]
+
+
 def unique_names(names: pd.Index, what: str, fix: str) -> None:
     """Raise if `names` holds a name twice."""
     if not names.is_unique:

@@ -1,5 +1,6 @@
 """Read the fitted graph; nothing here writes."""
 
+from linger.get._drivers import drivers
 from linger.get._edges_per_cell import edges_per_cell
 from linger.get._groups import groups
 from linger.get._matrix import matrices, matrix
@@ -11,6 +12,7 @@ from linger.get._tf_importance import tf_importance
 
 __all__ = [
     "NamedMatrix",
+    "drivers",
     "edges_per_cell",
     "groups",
     "matrices",

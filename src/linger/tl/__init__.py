@@ -1,10 +1,12 @@
-"""Compute: pre-train on bulk samples, fit the networks, weigh them by cell type."""
+"""Compute: pre-train on bulk samples, fit the networks, weigh them by cell type, score and compare TFs."""
 
 from linger.tl._dominance import dominance
+from linger.tl._drivers import drivers
 from linger.tl._edges_per_cell import edges_per_cell
 from linger.tl._fit import fit
 from linger.tl._group_means import group_means
 from linger.tl._pretrain import pretrain
+from linger.tl._tf_activity import tf_activity
 from linger.tl._tf_importance import tf_importance
 
-__all__ = ["dominance", "edges_per_cell", "fit", "group_means", "pretrain", "tf_importance"]
+__all__ = ["dominance", "drivers", "edges_per_cell", "fit", "group_means", "pretrain", "tf_activity", "tf_importance"]
