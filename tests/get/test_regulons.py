@@ -46,6 +46,36 @@ def test_decoupler_accepts_them(fitted):
     assert rna.obsm["score_ulm"].shape[1] == net["source"].nunique()
 
 
+def test_filters(fitted):
+    whole = lg.get.regulons(fitted, n_targets=10_000, signed=True)
+    tfs, targets = whole["source"].unique()[[2, 5]], whole["target"].unique()[::3]
+    part = lg.get.regulons(fitted, n_targets=10_000, tfs=tfs, targets=targets, signed=True)
+    expected = whole[whole["source"].isin(tfs) & whole["target"].isin(targets)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part, expected)
+    sizes = whole["source"].value_counts()
+    kept = lg.get.regulons(fitted, n_targets=10_000, signed=True, min_targets=int(sizes.median()))
+    assert set(kept["source"]) == set(sizes.index[sizes >= int(sizes.median())])
+    with pytest.raises(KeyError, match="TFs"):
+        lg.get.regulons(fitted, tfs="nobody")
+
+
+def test_gmt_is_read_by_decoupler(fitted, tmp_path):
+    import decoupler
+
+    net = lg.get.regulons(fitted, n_targets=7)
+    lg.io.write_gmt(net, tmp_path / "net.gmt")
+    read = decoupler.pp.read_gmt(tmp_path / "net.gmt")
+    assert set(zip(read["source"], read["target"], strict=True)) == set(zip(net["source"], net["target"], strict=True))
+    signed = lg.get.regulons(fitted, n_targets=7, signed=True)
+    lg.io.write_gmt(signed, tmp_path / "net.gmt", signed=True)
+    read = decoupler.pp.read_gmt(tmp_path / "net.gmt")
+    names = signed["source"] + signed["weight"].map(lambda weight: "(+)" if weight > 0 else "(-)")
+    assert set(zip(read["source"], read["target"], strict=True)) == set(zip(names, signed["target"], strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["net.gmt"]
+    with pytest.raises(ValueError, match="empty"):
+        lg.io.write_gmt(net.head(0), tmp_path / "net.gmt")
+
+
 def test_wrong_number_of_targets(fitted):
     with pytest.raises(ValueError, match="positive"):
         lg.get.regulons(fitted, n_targets=0)

@@ -9,6 +9,7 @@ from linger.get._network import network, networks
 from linger.get._reader import NamedMatrix
 from linger.get._regulons import regulons
 from linger.get._tf_importance import tf_importance
+from linger.get._traits import traits
 
 __all__ = [
     "NamedMatrix",
@@ -22,4 +23,5 @@ __all__ = [
     "networks",
     "regulons",
     "tf_importance",
+    "traits",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import rankdata
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, TRANS_SIGN
+from linger._validate import known_names
 from linger.get._graph import fitted_slot
 from linger.get._matrix import matrix
 from linger.get._states import Weights
@@ -23,7 +25,10 @@ def regulons(
     mdata: MuData,
     *,
     group: str | np.ndarray | pd.Series | None = None,
+    tfs: str | Iterable[str] | None = None,
+    targets: str | Iterable[str] | None = None,
     n_targets: int = 1000,
+    min_targets: int = 1,
     signed: bool = False,
     weights: Weights = "paper",
     key: str = DEFAULT_KEY,
@@ -41,8 +46,12 @@ def regulons(
     %(mdata)s
     group
         A group whose means are stored, or a mask of cells; None takes the population (see :func:`linger.get.matrix`).
+    tfs, targets
+        Names to keep; None keeps all. Weights are those of the whole network.
     n_targets
         Targets of a TF at most; TFs with fewer non-zero ones keep those.
+    min_targets
+        Leave out TFs with fewer.
     signed
         Multiply weights by the sign of the edge (+1 activates, -1 represses); edges of sign 0 are left out.
     %(weights)s
@@ -58,7 +67,7 @@ def regulons(
     KeyError
         If nothing was fitted under `key`, or the group is unknown.
     ValueError
-        If `n_targets` is not positive, or a mask of cells is empty.
+        If `n_targets` or `min_targets` is not positive, or a mask of cells is empty.
 
     Examples
     --------
@@ -69,8 +78,8 @@ def regulons(
     >>> lg.get.regulons(mdata, n_targets=5).groupby("source").size().max()
     np.int64(5)
     """
-    if n_targets < 1:
-        msg = f"n_targets must be positive, found {n_targets}."
+    if n_targets < 1 or min_targets < 1:
+        msg = f"n_targets and min_targets must be positive, found {n_targets} and {min_targets}."
         raise ValueError(msg)
     found = matrix(mdata, "trans", group=group, weights=weights, key=key, rna_key=rna_key, atac_key=atac_key)
     raw = found.matrix.toarray()
@@ -83,13 +92,18 @@ def regulons(
             "raw": raw[tf, gene],
         }
     )
+    if tfs is not None:
+        net = net[net["source"].isin(known_names(tfs, found.sources, "TFs (genes count only if marked as TFs)"))]
+    if targets is not None:
+        net = net[net["target"].isin(known_names(targets, found.targets, "targets"))]
     if signed:
         sign = fitted_slot(mdata, TRANS_SIGN, key, kinds=[TRANS_SIGN])
         rows, cols = mdata.var_names.get_indexer(found.sources), mdata.var_names.get_indexer(found.targets)
-        net["sign"] = sign[rows][:, cols].toarray()[tf, gene]
+        net["sign"] = sign[rows][:, cols].toarray()[tf, gene][net.index]
         net = net[net["sign"] != 0]
     net = net.sort_values(["source", "weight", "raw", "target"], ascending=[True, False, False, True])
-    net = net.groupby("source", sort=False).head(n_targets).reset_index(drop=True)
+    net = net.groupby("source", sort=False).head(n_targets)
+    net = net[net["source"].map(net["source"].value_counts()) >= min_targets].reset_index(drop=True)
     if signed:
         net["weight"] *= net["sign"]
     return net[["source", "target", "weight"]]

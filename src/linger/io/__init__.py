@@ -1,6 +1,7 @@
 """Files: the store of trained networks, priors, panels of bulk samples."""
 
 from linger.io._attach import attach
+from linger.io._gmt import write_gmt
 from linger.io._lingergrn import read_lingergrn_prior
 from linger.io._networks import GroupNetworks, read_networks, write_networks
 from linger.io._peaks_panel import read_peaks_panel
@@ -19,6 +20,7 @@ __all__ = [
     "read_peaks_panel",
     "read_prior",
     "read_store",
+    "write_gmt",
     "write_h5mu",
     "write_networks",
 ]

@@ -8,5 +8,16 @@ from linger.tl._group_means import group_means
 from linger.tl._pretrain import pretrain
 from linger.tl._tf_activity import tf_activity
 from linger.tl._tf_importance import tf_importance
+from linger.tl._trait_enrichment import trait_enrichment
 
-__all__ = ["dominance", "drivers", "edges_per_cell", "fit", "group_means", "pretrain", "tf_activity", "tf_importance"]
+__all__ = [
+    "dominance",
+    "drivers",
+    "edges_per_cell",
+    "fit",
+    "group_means",
+    "pretrain",
+    "tf_activity",
+    "tf_importance",
+    "trait_enrichment",
+]

@@ -1,0 +1,88 @@
+"""Tables of variants, and the genes around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from linger._keys import CHROM, TSS
+from linger._validate import columns, preview
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+# other names of the columns, lower case: GWAS catalogue, PLINK, summary statistics
+_NAMES = {
+    CHROM: ("chrom", "chr_id", "chr", "chromosome", "#chrom", "hm_chrom"),
+    "pos": ("pos", "chr_pos", "bp", "position", "base_pair_location", "hm_pos"),
+    "p_value": ("p_value", "p-value", "p", "pval", "pvalue", "p_val"),
+    "snp": ("snp", "snps", "rsid", "variant_id", "hm_rsid", "id"),
+}
+
+
+def read_snps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return columns chrom ("chr1"), pos, p_value and, where it is there, snp; rows without a position or p-value are left out.
+
+    Raises
+    ------
+    KeyError
+        If chromosome, position or p-value have no column.
+    ValueError
+        If no row is left, or a p-value is not one.
+    """
+    lower = {str(column).strip().lower(): column for column in table.columns}
+    found = {name: next((lower[other] for other in others if other in lower), None) for name, others in _NAMES.items()}
+    missing = [name for name in (CHROM, "pos", "p_value") if found[name] is None]
+    if missing:
+        msg = f"The table of SNPs has no column for {preview(missing)} (it has {preview(table.columns, 10)}). Rename them to chrom, pos, p_value."
+        raise KeyError(msg)
+    snps = pd.DataFrame({name: table[column] for name, column in found.items() if column is not None})
+    for name in ("pos", "p_value"):
+        snps[name] = pd.to_numeric(snps[name], errors="coerce")
+    snps = snps.dropna(subset=[CHROM, "pos", "p_value"]).reset_index(drop=True)
+    if snps.empty or not snps["p_value"].between(0, 1).all():
+        msg = (
+            "No SNP has a chromosome, a position and a p-value."
+            if snps.empty
+            else "p-values of SNPs must lie between 0 and 1."
+        )
+        raise ValueError(msg)
+    chrom = snps[CHROM].astype(str).str.removesuffix(".0").str.removeprefix("chr").replace({"23": "X", "24": "Y"})
+    snps[CHROM], snps["pos"] = "chr" + chrom, snps["pos"].astype(np.int64)
+    return snps
+
+
+def gene_p_values(snps: pd.DataFrame, rna: AnnData, window: int) -> pd.Series:
+    """Return the smallest p-value of the SNPs within half of `window` of each gene's TSS; genes without one are left out.
+
+    Raises
+    ------
+    KeyError
+        If genes are not located.
+    ValueError
+        If no gene has a SNP.
+    """
+    columns(rna.var, [CHROM, TSS], "rna.var", "lg.pp.annotate_genes(mdata, annotation=...)")
+    parts = []
+    located = rna.var[[CHROM, TSS]].dropna()
+    for chrom, genes in located.groupby(located[CHROM].astype(str)):
+        here = snps[snps[CHROM] == chrom].sort_values("pos")
+        first, last = (
+            np.searchsorted(
+                here["pos"], genes[TSS].astype(np.int64) + side * (window // 2), side="left" if side < 0 else "right"
+            )
+            for side in (-1, 1)
+        )
+        near = last > first
+        if not near.any():
+            continue
+        # minima over consecutive runs: reduceat takes every other slice of (first, last, first, last, ...)
+        bounds = np.column_stack([first[near], last[near]]).ravel()
+        p_value = np.minimum.reduceat(np.append(here["p_value"].to_numpy(), np.inf), bounds)[::2]
+        parts.append(pd.Series(p_value, index=genes.index[near]))
+    if not parts:
+        msg = f"No gene has a SNP within {window // 2:,} bp of its TSS. Are SNPs and genes of the same genome build?"
+        raise ValueError(msg)
+    return pd.concat(parts)
