@@ -43,12 +43,15 @@ COACTIVITY: Final = "coactivity"  # varp, TF x RE: correlation of both over meta
 SPECIFIC_PEAKS: Final = "specific_peaks"  # atac.varm, peaks x groups
 TF_IMPORTANCE: Final = "tf_importance"  # rna.varm, genes x groups; uns: settings
 DOMINANCE: Final = "dominance"  # rna.var
+MODULE: Final = "module"  # rna.var
+TF_MODULE: Final = "tf_module"  # rna.var
+MODULE_LOADINGS: Final = "module_loadings"  # rna.varm, genes x modules
 EDGES: Final = "edges"  # rna.obsm, cells x edges
 
 # what a fit writes
 FIT_SLOTS: Final = (TRANS, TRANS_SIGN, CIS, CIS_SIGN, BINDING)
 DOMINANCE_COLUMNS: Final = (DOMINANCE, f"{DOMINANCE}_t", f"{DOMINANCE}_p_adj")  # rna.var, made from a fit
-FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION, *DOMINANCE_COLUMNS)
+FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION, *DOMINANCE_COLUMNS, MODULE, TF_MODULE)
 
 COUNTS_LAYER: Final = "counts"
 

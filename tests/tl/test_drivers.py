@@ -148,3 +148,51 @@ def test_errors():
     del cells.obsm["score_linger"]
     with pytest.raises(KeyError, match=r"lg\.tl\.tf_activity"):
         lg.tl.drivers(cells, "state")
+
+
+def test_covariates_are_those_of_a_linear_model():
+    from statsmodels.formula.api import ols
+
+    cells = scored(7, donor_sd=0.3)
+    rng = np.random.default_rng(0)
+    cells.obs["age"] = (
+        cells.obs["donor"].map({f"d{i}": age for i, age in enumerate(rng.normal(50, 10, 8))}).astype(float)
+    )
+    cells.obs["batch"] = cells.obs["donor"].isin(["d0", "d2", "d5"]).map({True: "one", False: "two"})
+    for sample_key in (None, "donor"):
+        lg.tl.drivers(cells, "state", reference="control", covariates=["age", "batch"], sample_key=sample_key)
+        for _, row in lg.get.drivers(cells).iloc[::6].iterrows():
+            data = cells.obs.assign(y=cells.obsm["score_linger"][row["tf"]])
+            if sample_key:
+                data = data.groupby(["donor", "state", "batch"]).agg({"y": "mean", "age": "mean"}).reset_index()
+            fitted = ols("y ~ C(state, Treatment('control')) + age + batch", data).fit()
+            name = "C(state, Treatment('control'))[T.case]"
+            assert row["statistic"] == pytest.approx(fitted.tvalues[name])
+            assert row["p_value"] == pytest.approx(fitted.pvalues[name])
+
+
+def test_a_covariate_takes_its_effect_out_and_keeps_the_error():
+    p_values = {(): [], ("age",): []}
+    for seed in range(200):
+        cells = scored(seed)
+        rng = np.random.default_rng(seed)
+        age = rng.normal(size=8) + (np.arange(8) < 4)  # cases are older
+        cells.obs["age"] = age[cells.obs["donor"].str[1:].astype(int)]
+        cells.obsm["score_linger"] += 2 * cells.obs[["age"]].to_numpy()
+        for covariates in p_values:
+            lg.tl.drivers(cells, "state", reference="control", sample_key="donor", covariates=covariates)
+            p_values[covariates].append(lg.get.drivers(cells)["p_value"])
+    with_age, without = (np.concatenate(p_values[covariates]) for covariates in (("age",), ()))
+    assert len(with_age) >= 5000
+    assert abs((with_age < 0.05).mean() - 0.05) <= 0.01
+    assert (without < 0.05).mean() > 0.1
+
+
+def test_covariates_that_cannot_be_used():
+    cells = scored(8)
+    cells.obs["mixed"] = np.arange(cells.n_obs) % 3
+    with pytest.raises(ValueError, match="'mixed' varies within samples"):
+        lg.tl.drivers(cells, "state", sample_key="donor", covariates="mixed")
+    cells.obs["same"] = cells.obs["state"]
+    with pytest.raises(ValueError, match="nothing can be compared"):
+        lg.tl.drivers(cells, "state", sample_key="donor", covariates=["same"])

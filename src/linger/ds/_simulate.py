@@ -111,6 +111,7 @@ def simulate(
     n_peaks: int = 3000,
     n_cell_types: int = 8,
     n_bulk: int = 60,
+    n_modules: int | None = None,
     rna_depth: float | None = None,
     atac_depth: float | None = None,
     rng: int | np.random.Generator = 0,
@@ -134,6 +135,9 @@ def simulate(
         Number of cell types, of unequal size.
     n_bulk
         Number of bulk samples.
+    n_modules
+        Wire genes in that many modules: a gene is regulated only by TFs of its own, through peaks of its own, and motifs lie only there
+        (``truth.modules``). None wires all together.
     rna_depth
         Median counts per cell; None is 5,000 at 16,000 genes and falls with the square root of their number.
     atac_depth
@@ -161,9 +165,12 @@ def simulate(
     ['source', 'target', 'weight']
     """
     _check_sizes(n_cells, n_genes, n_tfs, n_peaks, n_cell_types, n_bulk)
+    if n_modules is not None and not 1 <= n_modules <= n_tfs:
+        msg = f"n_modules must lie between 1 and the number of TFs, {n_tfs}; found {n_modules}."
+        raise ValueError(msg)
     # sums that depend on the number of threads move a few counts from one peak to the next
     with threadpool_limits(limits=1, user_api="blas"):
-        return _simulate(n_cells, n_genes, n_tfs, n_peaks, n_cell_types, n_bulk, rna_depth, atac_depth, rng)
+        return _simulate(n_cells, n_genes, n_tfs, n_peaks, n_cell_types, n_bulk, n_modules, rna_depth, atac_depth, rng)
 
 
 def _simulate(
@@ -173,6 +180,7 @@ def _simulate(
     n_peaks: int,
     n_cell_types: int,
     n_bulk: int,
+    n_modules: int | None,
     rna_depth: float | None,
     atac_depth: float | None,
     rng: int | np.random.Generator,
@@ -181,7 +189,9 @@ def _simulate(
     rna_median = _depth(rna_depth, 5_000 * (n_genes / 16_000) ** 0.5, "rna_depth")
     atac_median = _depth(atac_depth, 8_000 * (n_peaks / 108_000) ** 0.75, "atac_depth")
     for_network, for_types, for_cells, for_bulk = np.random.default_rng(rng).spawn(4)
-    wiring = _make_network(for_network, n_genes=n_genes, n_tfs=n_tfs, n_peaks=n_peaks, n_cell_types=n_cell_types)
+    wiring = _make_network(
+        for_network, n_genes=n_genes, n_tfs=n_tfs, n_peaks=n_peaks, n_cell_types=n_cell_types, n_modules=n_modules
+    )
     centres = type_states(for_types, n_cell_types, wiring.programmes.n)
     names = [f"type_{number + 1}" for number in range(n_cell_types)]
     codes = cell_types(for_cells, n_cells, n_cell_types)
@@ -222,10 +232,12 @@ def _depth(given: float | None, default: float, name: str) -> float:
     return given
 
 
-def _make_network(rng: np.random.Generator, *, n_genes: int, n_tfs: int, n_peaks: int, n_cell_types: int) -> Wiring:
+def _make_network(
+    rng: np.random.Generator, *, n_genes: int, n_tfs: int, n_peaks: int, n_cell_types: int, n_modules: int | None
+) -> Wiring:
     genome = make_genome(rng, n_genes=n_genes, n_tfs=n_tfs, n_peaks=n_peaks)
     programmes = make_programmes(rng, n_cell_types=n_cell_types, n_tfs=n_tfs, promoter=genome.promoter, n_genes=n_genes)
-    return make_wiring(rng, genome, programmes)
+    return make_wiring(rng, genome, programmes, n_modules)
 
 
 def _assays(wiring: Wiring, rna_median: float, atac_median: float) -> tuple[Assay, Assay]:

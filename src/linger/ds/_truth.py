@@ -43,9 +43,12 @@ class Truth(Networks):
     ----------
     per_type
         The edges active in each cell type.
+    modules
+        The module of every gene (``n_modules`` of :func:`linger.ds.simulate`); None without modules.
     """
 
     per_type: dict[str, Networks] = field(default_factory=dict, repr=False)
+    modules: pd.Series | None = field(default=None, repr=False)
 
 
 _Matrices = tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]
@@ -74,7 +77,11 @@ def make_truth(wiring: Wiring, centres: np.ndarray, names: list[str]) -> Truth:
         union.append(largest)
     per_type = {name: Networks(*_frames(wiring, *each)) for name, each in zip(names, active, strict=True)}
     trans, cis, binding = _frames(wiring, *union)
-    return Truth(trans, cis, binding, per_type)
+    modules = None
+    if wiring.modules is not None:
+        labels = [f"module_{number + 1}" for number in wiring.modules.gene]
+        modules = pd.Series(labels, index=wiring.genome.genes.index, dtype=object)
+    return Truth(trans, cis, binding, per_type, modules)
 
 
 def _strongest(a: sparse.csr_matrix, b: sparse.csr_matrix) -> sparse.csr_matrix:

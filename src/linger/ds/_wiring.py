@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger.ds._genome import WINDOW, Genome
+from linger.ds._modules import Modules, make_modules
 from linger.ds._motifs import motif_affinity, scale_rows, tf_families
 from linger.ds._programmes import NONE, Programmes
 
@@ -64,6 +65,8 @@ class Wiring:
         Regulated TFs (driven by masters alone), then all genes that are not TFs.
     gene_scale, dispersion, peak_scale
         Relative transcript yield and negative binomial dispersion per gene, relative signal per peak.
+    modules
+        Modules that are wired apart; None where all are wired together.
     """
 
     genome: Genome
@@ -77,17 +80,26 @@ class Wiring:
     gene_scale: np.ndarray
     dispersion: np.ndarray
     peak_scale: np.ndarray
+    modules: Modules | None = None
 
 
-def make_wiring(rng: np.random.Generator, genome: Genome, programmes: Programmes) -> Wiring:
+def make_wiring(
+    rng: np.random.Generator, genome: Genome, programmes: Programmes, n_modules: int | None = None
+) -> Wiring:
     """Draw the network: roles of TFs, enhancers of genes, motifs, and sites that are really bound."""
     n_tfs = len(programmes.tf_home)
+    # a stream of its own, so that the other draws are the same with and without modules
+    modules = None if n_modules is None else make_modules(rng.spawn(1)[0], genome, n_modules)
     master, repressor, pioneer = _roles(rng, n_tfs)
-    cis = _enhancers(rng, genome, programmes, free=genome.tfs[master])
+    cis = _enhancers(rng, genome, programmes, modules, free=genome.tfs[master])
     functional = np.diff(cis.tocsc().indptr) > 0
     motif = motif_affinity(rng, tf_families(rng, n_tfs), programmes.tf_home, programmes.peak_home)
     binding = _binding(rng, motif, programmes, genome.promoter, functional)
-    binding, motif = _rescue(rng, binding, motif, programmes, functional, np.flatnonzero(master & ~repressor))
+    homes = programmes.tf_home, programmes.peak_home
+    if modules is not None:
+        binding, motif = modules.within(binding), scale_rows(modules.within(motif))
+        homes = modules.tf, modules.peak
+    binding, motif = _rescue(rng, binding, motif, homes, functional, np.flatnonzero(master & ~repressor))
     basal = rng.uniform(0.02, 0.12, len(genome.genes)).astype(np.float32)
     regulated = genome.tfs[~master]
     others = np.setdiff1d(np.arange(len(genome.genes)), genome.tfs)
@@ -97,7 +109,8 @@ def make_wiring(rng: np.random.Generator, genome: Genome, programmes: Programmes
     )
     pioneers = (sparse.diags_array(pioneer.astype(np.float32)) @ binding).T.tocsr()
     pioneers.eliminate_zeros()
-    return Wiring(genome, programmes, motif, binding, pioneers, master, repressor, tiers, *_technical(rng, genome))
+    parts = (motif, binding, pioneers, master, repressor, tiers, *_technical(rng, genome))
+    return Wiring(genome, programmes, *parts, modules)
 
 
 def _roles(rng: np.random.Generator, n_tfs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,13 +124,17 @@ def _roles(rng: np.random.Generator, n_tfs: int) -> tuple[np.ndarray, np.ndarray
     return master, repressor, pioneer
 
 
-def _enhancers(rng: np.random.Generator, genome: Genome, programmes: Programmes, free: np.ndarray) -> sparse.csr_matrix:
+def _enhancers(
+    rng: np.random.Generator, genome: Genome, programmes: Programmes, modules: Modules | None, free: np.ndarray
+) -> sparse.csr_matrix:
     """Return the strength of enhancers, CSR n_genes x n_peaks; genes in `free` have none.
 
     A gene draws one to about seven linked peaks without replacement. The chance of a pair decays slowly with distance,
     (1 + d / 30 kb)^-0.55; peaks that open in the gene's programme are preferred, constitutive ones are not.
     """
     keep = (genome.pair_distance < WINDOW - 2_000) & ~np.isin(genome.pair_gene, free)
+    if modules is not None:
+        keep &= modules.gene[genome.pair_gene] == modules.peak[genome.pair_peak]
     gene, peak, distance = genome.pair_gene[keep], genome.pair_peak[keep], genome.pair_distance[keep]
     home = programmes.peak_home[peak]
     odds = (1 + distance / 30_000) ** -0.55 * np.where(home == NONE, 0.4, 1.0)
@@ -184,14 +201,15 @@ def _rescue(
     rng: np.random.Generator,
     binding: sparse.csr_matrix,
     motif: sparse.csr_matrix,
-    programmes: Programmes,
+    homes: tuple[np.ndarray, np.ndarray],
     functional: np.ndarray,
     activators: np.ndarray,
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Give each enhancer that no activating master binds one that does, mostly with a motif to show for it."""
+    """Give each enhancer that no activating master binds one of its home that does, mostly with a motif to show for it."""
+    tf_home, peak_home = homes
     bound = np.asarray(binding[activators].sum(axis=0)).ravel() > 0
     orphans = np.flatnonzero(functional & ~bound)
-    tfs = activators[_matching(rng, programmes.peak_home[orphans], programmes.tf_home[activators])]
+    tfs = activators[_matching(rng, peak_home[orphans], tf_home[activators])]
     affinity = rng.beta(2.5, 2.0, len(orphans))
     strength = (0.4 + affinity) * rng.lognormal(-0.2, 0.5, len(orphans))
     shown = np.flatnonzero(rng.random(len(orphans)) < 0.75)

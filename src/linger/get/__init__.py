@@ -4,6 +4,7 @@ from linger.get._drivers import drivers
 from linger.get._edges_per_cell import edges_per_cell
 from linger.get._groups import groups
 from linger.get._matrix import matrices, matrix
+from linger.get._modules import module_enrichment, modules
 from linger.get._motif_enrichment import motif_enrichment
 from linger.get._network import network, networks
 from linger.get._reader import NamedMatrix
@@ -18,6 +19,8 @@ __all__ = [
     "groups",
     "matrices",
     "matrix",
+    "module_enrichment",
+    "modules",
     "motif_enrichment",
     "network",
     "networks",

@@ -5,6 +5,7 @@ from linger.tl._drivers import drivers
 from linger.tl._edges_per_cell import edges_per_cell
 from linger.tl._fit import fit
 from linger.tl._group_means import group_means
+from linger.tl._modules import modules
 from linger.tl._pretrain import pretrain
 from linger.tl._tf_activity import tf_activity
 from linger.tl._tf_importance import tf_importance
@@ -16,6 +17,7 @@ __all__ = [
     "edges_per_cell",
     "fit",
     "group_means",
+    "modules",
     "pretrain",
     "tf_activity",
     "tf_importance",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, ttest_ind
+from scipy.stats import t as student
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
@@ -30,6 +31,7 @@ def drivers(
     reference: str = REST,
     within: str | None = None,
     sample_key: str | None = None,
+    covariates: Iterable[str] = (),
     rna_key: str = "rna",
     key_added: str = DEFAULT_KEY,
     copy: bool = False,
@@ -57,6 +59,9 @@ def drivers(
         Column of ``obs`` with cell types in each of which the groups are compared; None compares all cells.
     sample_key
         Column of ``obs`` with samples (donors, replicates).
+    covariates
+        Columns of ``obs`` (numbers, or categories such as sex or batch; one value a sample) to account for: the statistic is then that of the
+        group in a linear model of the activity with these, a t-test of equal variances.
     %(rna_key)s
     key_added
         Suffix of the scores, and key of the result.
@@ -92,15 +97,13 @@ def drivers(
     if score not in source.obsm:
         msg = f"There is no TF activity in obsm[{score!r}]. Call lg.tl.tf_activity(adata, net) first."
         raise KeyError(msg)
-    units = _units(source, groupby, within, sample_key, pd.DataFrame(source.obsm[score]))
-    tables = [
-        _test(units.activity[comparison.mine], units.activity[comparison.other]).assign(**comparison.names)
-        for comparison in _comparisons(units, groups, reference, groupby)
-    ]
+    covariates = [covariates] if isinstance(covariates, str) else list(covariates)
+    units = _units(source, groupby, within, sample_key, covariates, pd.DataFrame(source.obsm[score]))
+    tables = [_test(units, each).assign(**each.names) for each in _comparisons(units, groups, reference, groupby)]
     found = pd.concat(tables, ignore_index=True)
     tested = found["p_value"].notna()
     if not tested.any():
-        msg = f"No group of {groupby!r} has two {'samples' if sample_key else 'cells'} on either side, so nothing can be compared."
+        msg = f"No group of {groupby!r} has two {'samples' if sample_key else 'cells'} on either side, or it follows from the covariates, so nothing can be compared."
         raise ValueError(msg)
     found["p_adj"] = np.nan
     found.loc[tested, "p_adj"] = false_discovery_control(found.loc[tested, "p_value"])
@@ -130,6 +133,8 @@ class _Units(NamedTuple):
     activity: pd.DataFrame
     group: np.ndarray
     within: np.ndarray
+    covariates: np.ndarray
+    """Units x columns of a linear model, without intercept."""
 
 
 class _Comparison(NamedTuple):
@@ -138,28 +143,56 @@ class _Comparison(NamedTuple):
     other: np.ndarray
 
 
-def _units(adata: AnnData, groupby: str, within: str | None, sample_key: str | None, activity: pd.DataFrame) -> _Units:
-    """Return cells, or samples with mean activity, that have a group (and a type)."""
-    used = [name for name in (groupby, within, sample_key) if name is not None]
-    columns(adata.obs, used, "obs", "adata.obs[...] = ...")
+def _units(
+    adata: AnnData,
+    groupby: str,
+    within: str | None,
+    sample_key: str | None,
+    covariates: list[str],
+    activity: pd.DataFrame,
+) -> _Units:
+    """Return cells, or samples with mean activity, that have a group (and a type, and covariates)."""
+    used = list(dict.fromkeys(name for name in (groupby, within, sample_key) if name is not None))
+    columns(adata.obs, [*used, *covariates], "obs", "adata.obs[...] = ...")
+    model = _model_columns(adata.obs[covariates])
     labels = adata.obs[used].astype(object)
-    kept = labels.notna().all(axis=1).to_numpy() & activity.notna().all(axis=1).to_numpy()
+    kept = labels.notna().all(axis=1) & activity.notna().all(axis=1) & model.notna().all(axis=1)
     if not kept.all():
-        logger.warning(
-            "%d of %d cells have no %s or no activity and are left out.", (~kept).sum(), len(kept), preview(used)
-        )
-    labels, activity = labels[kept].astype(str), activity[kept]
+        shown = preview([*used, *covariates])
+        logger.warning("%d of %d cells have no %s or no activity and are left out.", (~kept).sum(), len(kept), shown)
+    labels, activity, model = labels[kept].astype(str), activity[kept], model[kept]
     if sample_key is None:
         logger.warning(
             "Cells are compared, and cells of a donor are no replicates: name the samples (sample_key=) where there are several."
         )
     else:
-        keys = [labels[name].to_numpy() for name in dict.fromkeys(used)]
-        activity = activity.groupby(keys).mean()
-        index = activity.index.to_frame(index=False).set_axis(list(dict.fromkeys(used)), axis=1)
-        labels, activity = index, activity.reset_index(drop=True)
+        keys = [labels[name].to_numpy() for name in used]
+        _one_value_a_sample(model, keys)
+        activity, model = activity.groupby(keys).mean(), model.groupby(keys).mean()
+        labels = activity.index.to_frame(index=False).set_axis(used, axis=1)
     types = np.full(len(labels), "all", dtype=object) if within is None else labels[within].to_numpy()
-    return _Units(activity, labels[groupby].to_numpy(), types)
+    return _Units(activity.reset_index(drop=True), labels[groupby].to_numpy(), types, model.to_numpy(dtype=float))
+
+
+def _model_columns(covariates: pd.DataFrame) -> pd.DataFrame:
+    """Return numbers as they are and categories as indicators of all but the first, NaN where there is no value."""
+    parts = [pd.DataFrame(index=covariates.index)]
+    for name, values in covariates.items():
+        if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+            parts.append(values.astype(float).to_frame())
+            continue
+        indicators = pd.get_dummies(values.astype(object), prefix=str(name), drop_first=True, dtype=float)
+        parts.append(indicators.where(values.notna(), np.nan))
+    return pd.concat(parts, axis=1)
+
+
+def _one_value_a_sample(model: pd.DataFrame, keys: list[np.ndarray]) -> None:
+    varying = model.groupby(keys).std().max()
+    if (varying > 1e-9).any():
+        msg = (
+            f"Covariates must have one value a sample; {preview(varying.index[varying > 1e-9])} varies within samples."
+        )
+        raise ValueError(msg)
 
 
 def _comparisons(
@@ -185,13 +218,37 @@ def _comparisons(
             yield _Comparison(labels, inside & (units.group == name), inside & other)
 
 
-def _test(mine: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Return Welch's t-test of every TF."""
+def _test(units: _Units, comparison: _Comparison) -> pd.DataFrame:
+    """Return the test of every TF."""
+    mine, other = units.activity[comparison.mine], units.activity[comparison.other]
     found = pd.DataFrame({"tf": mine.columns.astype(str), "difference": (mine.mean() - other.mean()).to_numpy()})
     found["n_group"], found["n_reference"] = len(mine), len(other)
     found["statistic"] = found["p_value"] = np.nan
-    if min(len(mine), len(other)) >= 2:
-        with np.errstate(divide="ignore", invalid="ignore"):  # activity that does not vary
+    if min(len(mine), len(other)) < 2:
+        return found
+    with np.errstate(divide="ignore", invalid="ignore"):  # activity that does not vary
+        if units.covariates.shape[1]:
+            model = np.vstack([units.covariates[comparison.mine], units.covariates[comparison.other]])
+            found["statistic"], found["p_value"] = _linear_model(mine.to_numpy(float), other.to_numpy(float), model)
+        else:
             test = ttest_ind(mine.to_numpy(float), other.to_numpy(float), equal_var=False)
-        found["statistic"], found["p_value"] = test.statistic, test.pvalue
+            found["statistic"], found["p_value"] = test.statistic, test.pvalue
     return found
+
+
+def _linear_model(mine: np.ndarray, other: np.ndarray, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return t and p-value of the group in activity ~ 1 + covariates + group; NaN where the group follows from the covariates."""
+    group = np.repeat([1.0, 0.0], [len(mine), len(other)])
+    base = np.column_stack([np.ones(len(group)), covariates])
+    directions, size, _ = np.linalg.svd(base, full_matrices=False)
+    basis = directions[:, size > 1e-10 * size.max()]
+    activity = np.vstack([mine, other])
+    residual, free = activity - basis @ (basis.T @ activity), group - basis @ (basis.T @ group)
+    nothing = np.full(activity.shape[1], np.nan)
+    left = len(group) - basis.shape[1] - 1
+    if left < 1 or free @ free < 1e-9 * (group @ group):
+        return nothing, nothing
+    slope = free @ residual / (free @ free)
+    error = ((residual - np.outer(free, slope)) ** 2).sum(axis=0) / left / (free @ free)
+    t = slope / np.sqrt(error)
+    return t, 2 * student.sf(np.abs(t), left)
