@@ -50,7 +50,12 @@ EDGES: Final = "edges"  # rna.obsm, cells x edges
 
 # what a fit writes
 FIT_SLOTS: Final = (TRANS, TRANS_SIGN, CIS, CIS_SIGN, BINDING)
-DOMINANCE_COLUMNS: Final = (DOMINANCE, f"{DOMINANCE}_t", f"{DOMINANCE}_p_adj")  # rna.var, made from a fit
+DOMINANCE_COLUMNS: Final = (
+    DOMINANCE,
+    f"{DOMINANCE}_t",
+    f"{DOMINANCE}_p",
+    f"{DOMINANCE}_p_adj",
+)  # rna.var, made from a fit
 FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION, *DOMINANCE_COLUMNS, MODULE, TF_MODULE)
 
 COUNTS_LAYER: Final = "counts"
