@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy.stats import ttest_rel
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 import linger as lg
 
@@ -36,6 +37,38 @@ def test_equals_scikit_learn_with_ties(edges, by):
             assert found.loc[name, "aupr_ratio"] == pytest.approx(average_precision_score(y, s) / y.mean())
         else:
             assert np.isnan(found.loc[name, "auroc"])
+
+
+def test_f1_at_matched_size_is_that_of_scikit_learn_averaged_over_orders_of_ties(edges):
+    scores, truth = edges
+    found, rng = lg.bm.evaluate(scores, truth), np.random.default_rng(1)
+    for name, index in scores.groupby("source").groups.items():
+        y, s = scores.index.isin(truth.index)[index], scores.loc[index, "weight"].to_numpy()
+        if not y.any():
+            assert np.isnan(found.loc[name, ["f1", "early_precision_ratio"]].astype(float)).all()
+            continue
+        values = []
+        for _ in range(4000):
+            called = np.zeros(len(y), dtype=bool)
+            called[np.lexsort([rng.random(len(y)), -s])[: y.sum()]] = True
+            values.append(f1_score(y, called))
+        assert found.loc[name, "f1"] == pytest.approx(np.mean(values), abs=0.01)
+        assert found.loc[name, "early_precision_ratio"] == pytest.approx(found.loc[name, "f1"] / y.mean())
+
+
+def test_paired_test_is_scipys(edges):
+    scores, truth = edges
+    better = scores.assign(weight=scores["weight"] + 2 * scores.index.isin(truth.index))
+    ours, theirs = lg.bm.evaluate(better, truth), lg.bm.evaluate(scores, truth)
+    found = lg.bm.paired_test(ours.sample(frac=1, random_state=0), theirs)
+    expected = ttest_rel(ours["auroc"].dropna(), theirs["auroc"].dropna(), alternative="greater")
+    assert found["p_value"] == pytest.approx(expected.pvalue)
+    assert found["statistic"] == pytest.approx(expected.statistic)
+    assert found["n"] == 5  # TF5 has no true edge
+    assert found["difference"] > 0
+    assert lg.bm.paired_test(theirs, ours)["p_value"] > 0.5
+    with pytest.raises(ValueError, match="0 rows are scored"):
+        lg.bm.paired_test(ours, theirs.rename(index=str.lower))
 
 
 def test_source_without_true_edges_is_reported(edges):

@@ -36,7 +36,9 @@ def evaluate(
     Returns
     -------
     One row a source (target, or all), those without true edges included: ``auroc`` (ties count half), ``aupr_ratio`` (average
-    precision over the fraction of positives; 1 is random), ``n_pos``, ``n``. Undefined values are NaN. Sorted by name.
+    precision over the fraction of positives; 1 is random), ``f1`` at matched size (as many edges are called as are true, so F1, precision and recall
+    are one number, the early precision; tied edges at the cut are called in part), ``early_precision_ratio`` (that over the fraction of
+    positives), ``n_pos``, ``n``. Undefined values are NaN. Sorted by name.
 
     Raises
     ------
@@ -97,10 +99,27 @@ def _metrics(group: np.ndarray, weight: np.ndarray, positive: np.ndarray) -> pd.
     wins = np.bincount(codes, rank * positive) - n_pos * (n_pos + 1) / 2
     auroc = np.divide(wins, n_pos * n_neg, out=np.full(len(n), np.nan), where=defined)
     precision = _average_precision(codes, weight, positive, n_pos)
-    ratio = np.divide(precision, n_pos / n, out=np.full(len(n), np.nan), where=n_pos > 0)
-    return pd.DataFrame(
-        {"auroc": auroc, "aupr_ratio": ratio, "n_pos": n_pos.astype(int), "n": n}, index=pd.Index(names, name="name")
-    )
+    early = _early_precision(codes, weight, positive, n_pos)
+    columns = {"auroc": auroc, "aupr_ratio": _over_chance(precision, n_pos / n), "f1": early}
+    columns |= {"early_precision_ratio": _over_chance(early, n_pos / n), "n_pos": n_pos.astype(int), "n": n}
+    return pd.DataFrame(columns, index=pd.Index(names, name="name"))
+
+
+def _over_chance(value: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    return np.divide(value, chance, out=np.full(len(value), np.nan), where=chance > 0)
+
+
+def _early_precision(codes: np.ndarray, weight: np.ndarray, positive: np.ndarray, n_pos: np.ndarray) -> np.ndarray:
+    """Return the share of true edges among the n_pos highest of every group; of ties at the cut the expected share."""
+    order = np.lexsort([-weight, codes])
+    codes, weight, positive = codes[order], weight[order], positive[order]
+    start = np.concatenate([[0], np.cumsum(np.bincount(codes))])[codes]
+    tie = np.cumsum(np.append(True, (np.diff(codes) != 0) | (weight[1:] != weight[:-1]))) - 1
+    first, size = np.unique(tie, return_index=True)[1], np.bincount(tie)
+    room = n_pos[codes[first]] - (first - start[first])  # what the cut leaves for these ties
+    called = np.clip(room, 0, size) / size
+    hits = np.bincount(codes, positive * called[tie], minlength=len(n_pos))
+    return np.divide(hits, n_pos, out=np.full(len(n_pos), np.nan), where=n_pos > 0)
 
 
 def _rank_within(codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
