@@ -57,6 +57,8 @@ DOMINANCE_COLUMNS: Final = (
     f"{DOMINANCE}_p_adj",
 )  # rna.var, made from a fit
 FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION, *DOMINANCE_COLUMNS, MODULE, TF_MODULE)
+# what is made from a fit, and goes with it
+FIT_RECORDS: Final = ("fit", "store", "prior", "modules", "traits")  # uns
 
 COUNTS_LAYER: Final = "counts"
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from linger._keys import COACTIVITY, EDGES, FIT_COLUMNS, FIT_SLOTS, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
+from linger._keys import (
+    COACTIVITY,
+    EDGES,
+    FIT_COLUMNS,
+    FIT_RECORDS,
+    FIT_SLOTS,
+    MODULE_LOADINGS,
+    SPECIFIC_PEAKS,
+    TF_IMPORTANCE,
+    slot,
+)
 from linger._logging import logger
 
 if TYPE_CHECKING:
@@ -19,12 +29,16 @@ def drop_fit(mdata: MuData, key: str, *, because: str) -> None:
     logger.warning("The networks fitted as %r are removed, %s. Fit again.", key, because)
     for name in found:
         del mdata.varp[name]
+    drop_derived(mdata, key)
+
+
+def drop_derived(mdata: MuData, key: str) -> None:
+    """Remove what describes a fit or was made from it, so that nothing of an earlier one passes for the next one's."""
     for adata in mdata.mod.values():
         adata.var.drop(columns=[slot(key, name) for name in FIT_COLUMNS], errors="ignore", inplace=True)
         adata.obsm.pop(slot(key, EDGES), None)
-    mdata.uns[key] = {
-        name: value for name, value in mdata.uns.get(key, {}).items() if name not in ("fit", "store", "prior")
-    }
+        adata.varm.pop(slot(key, MODULE_LOADINGS), None)
+    mdata.uns[key] = {name: value for name, value in mdata.uns.get(key, {}).items() if name not in FIT_RECORDS}
 
 
 def drop_importance(mdata: MuData, key: str, *, because: str) -> None:

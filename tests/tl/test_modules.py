@@ -131,3 +131,5 @@ def test_errors_and_refit(fitted, toy_metacells):
         lg.get.module_enrichment(fitted, {"none": ["NOBODY"]})
     lg.tl.fit(fitted, metacells=toy_metacells, config=lg.FitConfig(epochs=2, n_folds=0))
     assert "linger_module" not in fitted["rna"].var
+    assert "linger_module_loadings" not in fitted["rna"].varm
+    assert "modules" not in fitted.uns["linger"]

@@ -15,8 +15,6 @@ from linger._keys import (
     CIS,
     CIS_SIGN,
     CORRELATION,
-    EDGES,
-    FIT_COLUMNS,
     FITTED,
     PRIOR,
     R2,
@@ -24,6 +22,7 @@ from linger._keys import (
     TRANS_SIGN,
     slot,
 )
+from linger._stale import drop_derived
 from linger._validate import positions
 
 if TYPE_CHECKING:
@@ -73,14 +72,11 @@ def write_slots(mdata: MuData, slots: Slots, record: dict[str, Any], *, rna_key:
     """Assign everything that :func:`make_slots` computed, and the record of the run."""
     for name, matrix in slots.varp.items():
         mdata.varp[slot(key_added, name)] = matrix
+    drop_derived(mdata, key_added)
     var = mdata.mod[rna_key].var
-    mdata.mod[rna_key].obsm.pop(slot(key_added, EDGES), None)
-    # quality of an earlier fit must not pass for this one's
-    var.drop(columns=[slot(key_added, column) for column in FIT_COLUMNS], errors="ignore", inplace=True)
     for column in slots.var:
         var[slot(key_added, str(column))] = slots.var[column]
-    kept = {name: value for name, value in mdata.uns.get(key_added, {}).items() if name not in ("store", "prior")}
-    mdata.uns[key_added] = kept | {name: value for name, value in record.items() if value is not None}
+    mdata.uns[key_added] = mdata.uns[key_added] | {name: value for name, value in record.items() if value is not None}
 
 
 def strongest_pairs(alpha: np.ndarray, affinity: sparse.csr_matrix | None, share: float) -> sparse.csr_matrix:
