@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 
-def obs_column(mdata: MuData, column: str, cells: pd.Index, *, keys: tuple[str, str]) -> pd.Series:
+def obs_column(mdata: MuData, column: str, cells: pd.Index, *, keys: tuple[str, ...]) -> pd.Series:
     """Return a column of obs for `cells`, looked for in the MuData, then in its modalities."""
     for obs in (mdata.obs, *(mdata.mod[key].obs for key in keys)):
         if column in obs:

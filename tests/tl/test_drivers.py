@@ -124,6 +124,19 @@ def test_result_survives_a_file(tmp_path):
     )
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_columns_of_a_mudata(tmp_path):
+    import mudata
+
+    cells = scored(9)
+    lg.tl.drivers(cells, "state", reference="control", sample_key="donor")
+    mdata = mudata.MuData({"rna": cells[::-1].copy()})
+    mdata.obs = mdata["rna"].obs[["state"]]
+    del mdata["rna"].obs["state"], mdata["rna"].uns["linger"]
+    lg.tl.drivers(mdata, "state", reference="control", sample_key="donor")
+    pd.testing.assert_frame_equal(lg.get.drivers(mdata), lg.get.drivers(cells))
+
+
 def test_order_of_cells_changes_nothing():
     cells = scored(5)
     moved = cells[np.random.default_rng(0).permutation(cells.n_obs)].copy()

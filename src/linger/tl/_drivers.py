@@ -11,6 +11,7 @@ from scipy.stats import false_discovery_control, ttest_ind
 from scipy.stats import t as student
 
 from linger._docs import docs
+from linger._groups import obs_column
 from linger._keys import DEFAULT_KEY
 from linger._logging import logger
 from linger._validate import columns, expression_of, known_names, preview, valid_key
@@ -50,7 +51,7 @@ def drivers(
     adata
         Cells or samples with TF activity; of a MuData the expression modality.
     groupby
-        Column of ``obs`` with what is compared.
+        Column of ``obs`` with what is compared; of a MuData in its own ``obs`` or a modality's, as all columns here.
     groups
         Groups to test; None tests all but the reference.
     reference
@@ -98,7 +99,11 @@ def drivers(
         msg = f"There is no TF activity in obsm[{score!r}]. Call lg.tl.tf_activity(adata, net) first."
         raise KeyError(msg)
     covariates = [covariates] if isinstance(covariates, str) else list(covariates)
-    units = _units(source, groupby, within, sample_key, covariates, pd.DataFrame(source.obsm[score]))
+    used = list(dict.fromkeys(name for name in (groupby, within, sample_key) if name is not None))
+    obs = _obs(adata, source, [*used, *covariates])
+    units = _units(
+        obs[used], _model_columns(obs[covariates]), pd.DataFrame(source.obsm[score]), groupby, within, sample_key
+    )
     tables = [_test(units, each).assign(**each.names) for each in _comparisons(units, groups, reference, groupby)]
     found = pd.concat(tables, ignore_index=True)
     tested = found["p_value"].notna()
@@ -143,22 +148,29 @@ class _Comparison(NamedTuple):
     other: np.ndarray
 
 
+def _obs(adata: AnnData | MuData, source: AnnData, names: list[str]) -> pd.DataFrame:
+    """Return columns of obs; of a MuData those of its own or of a modality."""
+    if hasattr(adata, "mod"):
+        found = {name: obs_column(adata, name, source.obs_names, keys=tuple(adata.mod)) for name in names}
+        return pd.DataFrame(found, index=source.obs_names)
+    columns(adata.obs, names, "adata.obs", "adata.obs.columns to see what there is, or add it,")
+    return adata.obs[names]
+
+
 def _units(
-    adata: AnnData,
+    labels: pd.DataFrame,
+    model: pd.DataFrame,
+    activity: pd.DataFrame,
     groupby: str,
     within: str | None,
     sample_key: str | None,
-    covariates: list[str],
-    activity: pd.DataFrame,
 ) -> _Units:
     """Return cells, or samples with mean activity, that have a group (and a type, and covariates)."""
-    used = list(dict.fromkeys(name for name in (groupby, within, sample_key) if name is not None))
-    columns(adata.obs, [*used, *covariates], "obs", "adata.obs[...] = ...")
-    model = _model_columns(adata.obs[covariates])
-    labels = adata.obs[used].astype(object)
+    used = list(labels.columns)
+    labels = labels.astype(object)
     kept = labels.notna().all(axis=1) & activity.notna().all(axis=1) & model.notna().all(axis=1)
     if not kept.all():
-        shown = preview([*used, *covariates])
+        shown = preview([*used, *model.columns])
         logger.warning("%d of %d cells have no %s or no activity and are left out.", (~kept).sum(), len(kept), shown)
     labels, activity, model = labels[kept].astype(str), activity[kept], model[kept]
     if sample_key is None:
