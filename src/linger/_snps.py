@@ -40,7 +40,7 @@ def read_snps(table: pd.DataFrame) -> pd.DataFrame:
         raise KeyError(msg)
     snps = pd.DataFrame({name: table[column] for name, column in found.items() if column is not None})
     for name in ("pos", "p_value"):
-        snps[name] = pd.to_numeric(snps[name], errors="coerce")
+        snps[name] = pd.to_numeric(snps[name], errors="coerce").replace([np.inf, -np.inf], np.nan)
     snps = snps.dropna(subset=[CHROM, "pos", "p_value"]).reset_index(drop=True)
     if snps.empty or not snps["p_value"].between(0, 1).all():
         msg = (
@@ -49,9 +49,22 @@ def read_snps(table: pd.DataFrame) -> pd.DataFrame:
             else "p-values of SNPs must lie between 0 and 1."
         )
         raise ValueError(msg)
-    chrom = snps[CHROM].astype(str).str.removesuffix(".0").str.removeprefix("chr").replace({"23": "X", "24": "Y"})
-    snps[CHROM], snps["pos"] = "chr" + chrom, snps["pos"].astype(np.int64)
+    snps[CHROM], snps["pos"] = chromosome_names(snps[CHROM]), snps["pos"].astype(np.int64)
     return snps
+
+
+def chromosome_names(names: pd.Series) -> pd.Series:
+    """Return names such as "chr1", "chrX", "chrM" of any spelling: "1", "01", "Chr1", "x", "23", "MT".
+
+    Examples
+    --------
+    >>> chromosome_names(pd.Series(["1", "01", " CHR2", "x", "23", "MT", 7.0])).tolist()
+    ['chr1', 'chr1', 'chr2', 'chrX', 'chrX', 'chrM', 'chr7']
+    """
+    bare = names.astype(str).str.strip().str.replace(r"^chr", "", case=False, regex=True).str.removesuffix(".0")
+    bare = bare.str.replace(r"^0+(?=\d)", "", regex=True)
+    bare = bare.where(~bare.str.fullmatch(r"[xymtXYMT]+"), bare.str.upper())
+    return "chr" + bare.replace({"23": "X", "24": "Y", "25": "X", "26": "M", "MT": "M", "XY": "X"})
 
 
 def gene_p_values(snps: pd.DataFrame, rna: AnnData, window: int) -> pd.Series:
@@ -67,7 +80,7 @@ def gene_p_values(snps: pd.DataFrame, rna: AnnData, window: int) -> pd.Series:
     columns(rna.var, [CHROM, TSS], "rna.var", "lg.pp.annotate_genes(mdata, annotation=...)")
     parts = []
     located = rna.var[[CHROM, TSS]].dropna()
-    for chrom, genes in located.groupby(located[CHROM].astype(str)):
+    for chrom, genes in located.groupby(chromosome_names(located[CHROM])):
         here = snps[snps[CHROM] == chrom].sort_values("pos")
         first, last = (
             np.searchsorted(

@@ -97,5 +97,7 @@ def test_bad_input_is_refused(edges):
         lg.bm.evaluate(pd.concat([scores, scores]), truth)
     with pytest.raises(ValueError, match="same names"):
         lg.bm.evaluate(scores, truth.assign(source="unknown"))
+    with pytest.raises(ValueError, match="universe must be"):
+        lg.bm.evaluate(scores, truth, universe="row")
     with pytest.raises(KeyError, match="weight"):
         lg.bm.evaluate(scores.drop(columns="weight"), truth)

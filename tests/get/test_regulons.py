@@ -72,6 +72,8 @@ def test_gmt_is_read_by_decoupler(fitted, tmp_path):
     names = signed["source"] + signed["weight"].map(lambda weight: "(+)" if weight > 0 else "(-)")
     assert set(zip(read["source"], read["target"], strict=True)) == set(zip(names, signed["target"], strict=True))
     assert [path.name for path in tmp_path.iterdir()] == ["net.gmt"]
+    with pytest.raises(ValueError, match="line break"):
+        lg.io.write_gmt(net.assign(target="a\nb"), tmp_path / "net.gmt")
     with pytest.raises(ValueError, match="empty"):
         lg.io.write_gmt(net.head(0), tmp_path / "net.gmt")
 

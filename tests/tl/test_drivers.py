@@ -209,3 +209,55 @@ def test_covariates_that_cannot_be_used():
     cells.obs["same"] = cells.obs["state"]
     with pytest.raises(ValueError, match="nothing can be compared"):
         lg.tl.drivers(cells, "state", sample_key="donor", covariates=["same"])
+
+
+@pytest.mark.parametrize("offset", [0, 2020, 20_231_100, 1.7e9])
+def test_a_covariate_with_a_large_offset_is_still_one(offset):
+    cells = scored(10)
+    cells.obs["day"] = cells.obs["donor"].str[1:].astype(float) * 3
+    lg.tl.drivers(cells, "state", reference="control", sample_key="donor", covariates="day")
+    expected = lg.get.drivers(cells)["p_value"]
+    cells.obs["day"] += offset
+    lg.tl.drivers(cells, "state", reference="control", sample_key="donor", covariates="day")
+    np.testing.assert_allclose(lg.get.drivers(cells)["p_value"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("covariates", [(), ("age",)])
+def test_activity_that_does_not_vary_is_not_tested(covariates):
+    cells = scored(11)
+    cells.obs["age"] = np.random.default_rng(0).normal(size=cells.n_obs)
+    cells.obsm["score_linger"]["TF3"] = 0.1
+    lg.tl.drivers(cells, "state", reference="control", covariates=covariates)
+    table = lg.get.drivers(cells).set_index("tf")
+    assert np.isnan(table.loc["TF3", ["statistic", "p_value", "p_adj"]].astype(float)).all()
+    assert table.drop("TF3")["p_adj"].notna().all()
+
+
+def test_rest_holds_every_donor_once():
+    found = []
+    for seed in range(100):
+        cells = scored(seed, donor_sd=1.0)
+        rng = np.random.default_rng(seed)
+        states = np.array(["one", "two", "three", "four"])
+        cells.obs["state"] = np.where(cells.obs["donor"] < "d4", "ctrl", rng.choice(states, cells.n_obs))
+        lg.tl.drivers(cells, "state", groups="ctrl", sample_key="donor")
+        table = lg.get.drivers(cells)
+        assert (table[["n_group", "n_reference"]] == 4).all(axis=None)
+        found.append(table["p_value"])
+    assert abs((np.concatenate(found) < 0.05).mean() - 0.05) < 0.02
+
+
+def test_groups_that_are_numbers_and_scores_made_again():
+    cells = scored(12)
+    cells.obs["cluster"] = np.arange(cells.n_obs) % 3
+    lg.tl.drivers(cells, "cluster", groups=[1], reference=0)
+    assert lg.get.drivers(cells)[["group", "reference"]].drop_duplicates().to_numpy().tolist() == [["1", "0"]]
+    with pytest.raises(ValueError, match="cannot be a covariate too"):
+        lg.tl.drivers(cells, "cluster", covariates="cluster")
+    genes = ad.AnnData(np.random.default_rng(0).random((cells.n_obs, 40)), obs=cells.obs)
+    genes.obsm["score_linger"] = cells.obsm["score_linger"]
+    lg.tl.drivers(genes, "state")
+    net = pd.DataFrame({"source": "A", "target": genes.var_names[:8]})
+    lg.tl.tf_activity(genes, net)
+    with pytest.raises(KeyError, match="No drivers"):  # they were of the former activity
+        lg.get.drivers(genes)

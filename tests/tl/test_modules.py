@@ -42,6 +42,12 @@ def test_simulated_modules_are_wired_apart():
     assert (modules[data.truth.trans["source"]].to_numpy() == modules[data.truth.trans["target"]].to_numpy()).all()
     assert modules[mdata["rna"].var["is_tf"].to_numpy()].value_counts().tolist() == [5] * 4
     assert len(data.truth.trans) > 200
+    for n_modules in (6, 12):
+        many = lg.ds.simulate(
+            n_cells=60, n_genes=80, n_tfs=12, n_peaks=300, n_cell_types=3, n_bulk=2, n_modules=n_modules
+        )
+        trans, of = many.truth.trans, many.truth.modules
+        assert (of[trans["source"]].to_numpy() == of[trans["target"]].to_numpy()).all()
     plain = lg.ds.simulate(n_cells=100, n_genes=200, n_tfs=20, n_peaks=1000, n_cell_types=3, n_bulk=2)
     assert plain.truth.modules is None
     pd.testing.assert_index_equal(plain.mdata.var_names, mdata.var_names)
@@ -105,6 +111,8 @@ def test_enrichment_is_fishers_test(fitted):
     assert table.loc[0, ["module", "gene_set"]].tolist() == ["module_2", "own"]
     assert table.loc[0, "odds_ratio"] > 1
     assert table.loc[0, "p_adj"] < 0.05
+    one = lg.get.module_enrichment(fitted, {"one": genes[0]})
+    assert (one["n_set"] == 1).all()
     as_net = pd.concat([pd.DataFrame({"source": name, "target": list(members)}) for name, members in sets.items()])
     pd.testing.assert_frame_equal(lg.get.module_enrichment(fitted, as_net), table)
 

@@ -167,6 +167,10 @@ def test_errors(cells):
         lg.tl.tf_activity(cells, net.assign(target=net["target"].str.upper()))
     with pytest.raises(KeyError, match="no layer"):
         lg.tl.tf_activity(cells, net, layer="raw")
+    with pytest.raises(ValueError, match="not negative"):
+        lg.tl.tf_activity(cells, net, method="lingergrn")  # of both signs
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        lg.tl.tf_activity(cells, net.assign(weight=np.nan), method="ulm")
     broken = cells.copy()
     broken.X.data[0] = np.nan
     with pytest.raises(ValueError, match="NaN"):

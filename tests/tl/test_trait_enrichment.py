@@ -181,3 +181,24 @@ def test_errors(typed):
     with pytest.raises(ValueError, match="level must be one of"):
         lg.get.traits(typed, "everything")
     assert "traits" not in typed.uns["linger"]
+
+
+def test_nothing_of_an_earlier_run_or_of_other_groups_stays(typed):
+    genes = typed["rna"].var_names[typed["rna"].var["linger_fitted"]]
+    lg.tl.trait_enrichment(typed, genes[:9], n_targets=30, n_permutations=9)
+    typed["rna"].obs["half"] = np.where(np.arange(typed.n_obs) % 2, "odd", "even")
+    lg.tl.group_means(typed, "half")
+    with pytest.raises(KeyError, match="group_means"):
+        lg.get.traits(typed, "groups")
+    lg.tl.trait_enrichment(typed, genes[:9], n_targets=30, n_permutations=9)
+    assert set(lg.get.traits(typed, "groups")["group"]) == {"odd", "even"}
+    del typed["rna"].varm["linger_group_mean"]
+    lg.tl.trait_enrichment(typed, genes[:9], n_targets=30, n_permutations=9)
+    with pytest.raises(KeyError, match="No groups of traits"):
+        lg.get.traits(typed, "groups")
+
+
+def test_types_cannot_be_compared_by_one_tf():
+    counted = _Counts(sparse.csr_matrix(np.ones((1, 5))), np.array([1, 0, 0, 1, 0], dtype=bool))
+    found = _of_groups(counted, pd.DataFrame([[1.0, 2.0]], columns=["A", "B"]), 1, 99, 0)
+    assert found[["p_value", "p_adj"]].isna().all(axis=None)

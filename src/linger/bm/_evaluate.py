@@ -77,6 +77,9 @@ def evaluate(
 def _pairs(scores: pd.DataFrame, universe: Literal["rows", "product"] | pd.DataFrame) -> pd.DataFrame:
     """Return all pairs to rank with their weights; unscored ones get -inf."""
     scored = scores[["source", "target", "weight"]].astype({"source": str, "target": str})
+    if isinstance(universe, str) and universe not in ("rows", "product"):
+        msg = f"universe must be 'rows', 'product' or a frame of pairs, found {universe!r}."
+        raise ValueError(msg)
     if isinstance(universe, str) and universe == "rows":
         return scored
     if isinstance(universe, pd.DataFrame):

@@ -18,6 +18,11 @@ class Modules:
     tf: np.ndarray
     peak: np.ndarray
 
+    def one_each(self, able: np.ndarray) -> np.ndarray:
+        """Return a TF of every module in which none is `able`."""
+        first = np.unique(self.tf, return_index=True)
+        return np.array([tf for module, tf in zip(*first, strict=True) if not able[self.tf == module].any()], dtype=int)
+
     def within(self, edges: sparse.csr_matrix) -> sparse.csr_matrix:
         """Return the TF-peak edges (n_tfs x n_peaks) whose ends are of one module."""
         coo = edges.tocoo()

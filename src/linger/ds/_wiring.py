@@ -91,6 +91,9 @@ def make_wiring(
     # a stream of its own, so that the other draws are the same with and without modules
     modules = None if n_modules is None else make_modules(rng.spawn(1)[0], genome, n_modules)
     master, repressor, pioneer = _roles(rng, n_tfs)
+    if modules is not None:
+        for tf in modules.one_each(master & ~repressor):
+            master[tf], repressor[tf] = True, False
     cis = _enhancers(rng, genome, programmes, modules, free=genome.tfs[master])
     functional = np.diff(cis.tocsc().indptr) > 0
     motif = motif_affinity(rng, tf_families(rng, n_tfs), programmes.tf_home, programmes.peak_home)

@@ -109,7 +109,13 @@ def module_enrichment(
         named: Mapping[Any, Iterable[str]] = gene_sets.groupby("source")["target"].agg(list).to_dict()
     else:
         named = gene_sets
-    sets = pd.DataFrame({str(name): genes.isin(list(members)) for name, members in named.items()}, index=genes)
+    sets = pd.DataFrame(
+        {
+            str(name): genes.isin([members] if isinstance(members, str) else list(members))
+            for name, members in named.items()
+        },
+        index=genes,
+    )
     if not sets.to_numpy().any():
         msg = f"None of the {sets.shape[1]} sets has a gene with a network (genes are called {preview(genes, 3)})."
         raise ValueError(msg)

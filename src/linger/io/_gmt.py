@@ -10,7 +10,7 @@ from linger._validate import columns
 
 
 def write_gmt(net: pd.DataFrame, path: str | Path, *, signed: bool = False) -> None:
-    """Write a net as a GMT file: a line a TF with its name, the number of its targets, and the targets, strongest first.
+    """Write a net as a GMT file: a line a TF with its name, the number of its targets, and the targets, in the order of the net.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def write_gmt(net: pd.DataFrame, path: str | Path, *, signed: bool = False) -> N
     KeyError
         If a column is missing.
     ValueError
-        If the net is empty, or a name holds a tab.
+        If the net is empty, or a name holds a tab or a line break.
 
     Examples
     --------
@@ -39,10 +39,11 @@ def write_gmt(net: pd.DataFrame, path: str | Path, *, signed: bool = False) -> N
     """
     columns(net, ["source", "target", *(["weight"] if signed else [])], "net", "net.rename(columns=...)")
     named = net[["source", "target"]].astype(str)
-    if named.empty or named.map(lambda name: "\t" in name).to_numpy().any():
-        msg = "The net is empty." if named.empty else "Names in a GMT file cannot hold a tab."
+    if named.empty or named.map(lambda name: "\t" in name or "\n" in name).to_numpy().any():
+        msg = "The net is empty." if named.empty else "Names in a GMT file cannot hold a tab or a line break."
         raise ValueError(msg)
     if signed:
+        named = named[net["weight"].to_numpy() != 0]
         named["source"] += net["weight"].map(lambda weight: "(+)" if weight > 0 else "(-)")
     sets = named.groupby("source", sort=False)["target"].agg(lambda targets: list(dict.fromkeys(targets)))
     lines = ["\t".join([str(name), str(len(targets)), *targets]) for name, targets in sets.items()]

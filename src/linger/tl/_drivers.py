@@ -43,7 +43,7 @@ def drivers(
     p-values are adjusted over all of these tests together (Benjamini-Hochberg).
 
     Cells of one donor are not independent, so where there are several samples, name them: activity is then averaged over the
-    cells of a sample (of a type, in a group) and samples are compared. Without samples cells are, and p-values say how
+    cells of a sample on either side of the comparison (of a type), and samples are compared. Without samples cells are, and p-values say how
     well these cells are told apart, not what other donors would show.
 
     Parameters
@@ -100,11 +100,14 @@ def drivers(
         raise KeyError(msg)
     covariates = [covariates] if isinstance(covariates, str) else list(covariates)
     used = list(dict.fromkeys(name for name in (groupby, within, sample_key) if name is not None))
+    if set(used) & set(covariates):
+        msg = f"{preview(sorted(set(used) & set(covariates)))} cannot be a covariate too: it says what is compared."
+        raise ValueError(msg)
     obs = _obs(adata, source, [*used, *covariates])
-    units = _units(
+    cells = _cells(
         obs[used], _model_columns(obs[covariates]), pd.DataFrame(source.obsm[score]), groupby, within, sample_key
     )
-    tables = [_test(units, each).assign(**each.names) for each in _comparisons(units, groups, reference, groupby)]
+    tables = [_test(cells, each).assign(**each.names) for each in _comparisons(cells, groups, reference, groupby)]
     found = pd.concat(tables, ignore_index=True)
     tested = found["p_value"].notna()
     if not tested.any():
@@ -132,14 +135,21 @@ def drivers(
     return target if copy else None
 
 
-class _Units(NamedTuple):
-    """What is compared: cells, or means over the cells of a sample."""
+class _Cells(NamedTuple):
+    """Cells that have a group (and a type, a sample, covariates)."""
 
     activity: pd.DataFrame
     group: np.ndarray
     within: np.ndarray
-    covariates: np.ndarray
-    """Units x columns of a linear model, without intercept."""
+    sample: np.ndarray | None
+    covariates: pd.DataFrame
+
+    def units(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return activity and covariates of the chosen cells, or their means by sample."""
+        activity, model = self.activity[chosen], self.covariates[chosen]
+        if self.sample is not None:
+            activity, model = (part.groupby(self.sample[chosen]).mean() for part in (activity, model))
+        return activity.to_numpy(float), model.to_numpy(float)
 
 
 class _Comparison(NamedTuple):
@@ -157,33 +167,30 @@ def _obs(adata: AnnData | MuData, source: AnnData, names: list[str]) -> pd.DataF
     return adata.obs[names]
 
 
-def _units(
+def _cells(
     labels: pd.DataFrame,
     model: pd.DataFrame,
     activity: pd.DataFrame,
     groupby: str,
     within: str | None,
     sample_key: str | None,
-) -> _Units:
-    """Return cells, or samples with mean activity, that have a group (and a type, and covariates)."""
-    used = list(labels.columns)
-    labels = labels.astype(object)
+) -> _Cells:
+    """Return the cells that have all labels, activity and covariates."""
     kept = labels.notna().all(axis=1) & activity.notna().all(axis=1) & model.notna().all(axis=1)
     if not kept.all():
-        shown = preview([*used, *model.columns])
+        shown = preview([*labels.columns, *model.columns])
         logger.warning("%d of %d cells have no %s or no activity and are left out.", (~kept).sum(), len(kept), shown)
-    labels, activity, model = labels[kept].astype(str), activity[kept], model[kept]
+    labels, activity, model = labels[kept].astype(object).astype(str), activity[kept], model[kept]
     if sample_key is None:
         logger.warning(
             "Cells are compared, and cells of a donor are no replicates: name the samples (sample_key=) where there are several."
         )
     else:
-        keys = [labels[name].to_numpy() for name in used]
+        keys = [labels[name].to_numpy() for name in labels]
         _one_value_a_sample(model, keys)
-        activity, model = activity.groupby(keys).mean(), model.groupby(keys).mean()
-        labels = activity.index.to_frame(index=False).set_axis(used, axis=1)
     types = np.full(len(labels), "all", dtype=object) if within is None else labels[within].to_numpy()
-    return _Units(activity.reset_index(drop=True), labels[groupby].to_numpy(), types, model.to_numpy(dtype=float))
+    sample = None if sample_key is None else labels[sample_key].to_numpy()
+    return _Cells(activity, labels[groupby].to_numpy(), types, sample, model)
 
 
 def _model_columns(covariates: pd.DataFrame) -> pd.DataFrame:
@@ -208,10 +215,12 @@ def _one_value_a_sample(model: pd.DataFrame, keys: list[np.ndarray]) -> None:
 
 
 def _comparisons(
-    units: _Units, groups: str | Iterable[str] | None, reference: str, groupby: str
+    cells: _Cells, groups: str | Iterable[str] | None, reference: str, groupby: str
 ) -> Iterator[_Comparison]:
     """Yield every group in every type with what it is compared with."""
-    names = pd.Index(np.unique(units.group), dtype=object)
+    names, reference = pd.Index(np.unique(cells.group), dtype=object), str(reference)
+    if groups is not None and not isinstance(groups, str):
+        groups = [str(group) for group in groups]
     if reference != REST:
         known_names(reference, names, f"groups of {groupby!r}")
     chosen = (
@@ -222,38 +231,48 @@ def _comparisons(
     if not len(chosen) or len(names) < 2:
         msg = f"{groupby!r} has no two groups to compare (there are {preview(names)})."
         raise ValueError(msg)
-    for kind in np.unique(units.within):
-        inside = units.within == kind
+    for kind in np.unique(cells.within):
+        inside = cells.within == kind
         for name in chosen:
-            other = units.group != name if reference == REST else units.group == reference
+            other = cells.group != name if reference == REST else cells.group == reference
             labels = {"within": kind, "group": name, "reference": reference}
-            yield _Comparison(labels, inside & (units.group == name), inside & other)
+            yield _Comparison(labels, inside & (cells.group == name), inside & other)
 
 
-def _test(units: _Units, comparison: _Comparison) -> pd.DataFrame:
-    """Return the test of every TF."""
-    mine, other = units.activity[comparison.mine], units.activity[comparison.other]
-    found = pd.DataFrame({"tf": mine.columns.astype(str), "difference": (mine.mean() - other.mean()).to_numpy()})
+def _test(cells: _Cells, comparison: _Comparison) -> pd.DataFrame:
+    """Return the test of every TF; NaN where its activity does not vary beyond rounding."""
+    (mine, mine_model), (other, other_model) = (cells.units(side) for side in (comparison.mine, comparison.other))
+    found = pd.DataFrame({"tf": cells.activity.columns.astype(str)})
     found["n_group"], found["n_reference"] = len(mine), len(other)
-    found["statistic"] = found["p_value"] = np.nan
+    found["difference"] = found["statistic"] = found["p_value"] = np.nan
+    if not (len(mine) and len(other)):
+        return found
+    found["difference"] = mine.mean(axis=0) - other.mean(axis=0)
     if min(len(mine), len(other)) < 2:
         return found
-    with np.errstate(divide="ignore", invalid="ignore"):  # activity that does not vary
-        if units.covariates.shape[1]:
-            model = np.vstack([units.covariates[comparison.mine], units.covariates[comparison.other]])
-            found["statistic"], found["p_value"] = _linear_model(mine.to_numpy(float), other.to_numpy(float), model)
+    both = np.vstack([mine, other])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if mine_model.shape[1]:
+            t, p_value = _linear_model(mine, other, np.vstack([mine_model, other_model]))
         else:
-            test = ttest_ind(mine.to_numpy(float), other.to_numpy(float), equal_var=False)
-            found["statistic"], found["p_value"] = test.statistic, test.pvalue
+            t, p_value = ttest_ind(mine, other, equal_var=False)
+    varies = np.maximum(mine.std(axis=0), other.std(axis=0)) > 1e-9 * np.abs(both).max(axis=0)
+    found["statistic"], found["p_value"] = np.where(varies, t, np.nan), np.where(varies, p_value, np.nan)
     return found
 
 
 def _linear_model(mine: np.ndarray, other: np.ndarray, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return t and p-value of the group in activity ~ 1 + covariates + group; NaN where the group follows from the covariates."""
     group = np.repeat([1.0, 0.0], [len(mine), len(other)])
-    base = np.column_stack([np.ones(len(group)), covariates])
-    directions, size, _ = np.linalg.svd(base, full_matrices=False)
-    basis = directions[:, size > 1e-10 * size.max()]
+    # centred and scaled, so that a date of eight digits is no rounding error away from the intercept
+    centred = covariates - covariates.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    centred = (
+        centred[:, length > 1e-12 * np.abs(covariates).max(axis=0)]
+        / length[length > 1e-12 * np.abs(covariates).max(axis=0)]
+    )
+    directions, size, _ = np.linalg.svd(centred, full_matrices=False)
+    basis = np.column_stack([np.full(len(group), len(group) ** -0.5), directions[:, size > 1e-8 * size.max(initial=0)]])
     activity = np.vstack([mine, other])
     residual, free = activity - basis @ (basis.T @ activity), group - basis @ (basis.T @ group)
     nothing = np.full(activity.shape[1], np.nan)

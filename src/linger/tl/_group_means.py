@@ -107,6 +107,9 @@ def write_group_means(mdata: MuData, means: GroupMeans, *, key_added: str) -> No
     names = means.sizes.index.to_numpy(dtype=object)
     if not _same_groups(mdata, means, key_added):
         drop_importance(mdata, key_added, because=f"since {means.groupby!r} now holds other groups or cells")
+        traits = mdata.uns.get(key_added, {}).get("traits", {})
+        for level in ("groups", "key_tfs"):  # of the former groups
+            traits.pop(level, None)
     for key, values in means.values.items():
         mdata.mod[key].varm[slot(key_added, GROUP_MEAN)] = values
     stored = {"groupby": means.groupby, "names": names, "n_cells": means.sizes.to_numpy()}

@@ -89,6 +89,9 @@ def modules(
     ['module_1', 'module_2', 'module_3']
     """
     valid_key(key_added)
+    if group is not None and not isinstance(group, str):
+        msg = "group must be the name of one group."
+        raise ValueError(msg)
     if n_starts < 1:
         msg = f"n_starts must be 1 or more, found {n_starts}."
         raise ValueError(msg)

@@ -36,6 +36,10 @@ def regulon_score(data: AnnData, net: pd.DataFrame, *, n_min: int) -> pd.DataFra
     -------
     Cells x TFs. Memory: a dense block of 512 cells.
     """
+    stored = data.X.data if sparse.issparse(data.X) else data.X
+    if net["weight"].min() < 0 or np.min(stored, initial=0) < 0:
+        msg = "The regulon score of the authors needs weights (an unsigned net) and expression that are not negative."
+        raise ValueError(msg)
     at = data.var_names.get_indexer(net["target"])
     net, at = net[at >= 0], at[at >= 0]
     enough = net["source"].map(net["source"].value_counts()).to_numpy() >= n_min

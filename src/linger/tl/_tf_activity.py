@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 Method = Literal["aucell", "ulm", "mlm", "viper", "waggr", "consensus", "lingergrn"]
-_RANKS = ("aucell", "lingergrn")  # depend on the order of a cell's genes alone
+_AS_THEY_ARE = (
+    "aucell",
+    "lingergrn",
+)  # the first depends on the order of a cell's genes alone, the second takes shares of its sum
 _CONSENSUS = ["ulm", "mlm", "waggr"]
 
 
@@ -49,12 +52,12 @@ def tf_activity(
         decoupler's ``"aucell"`` (area under the recovery curve of the targets among the highest genes of a cell; ignores weights and their sign),
         ``"ulm"``, ``"mlm"``, ``"viper"``, ``"waggr"``, ``"consensus"`` (mean z-score of ulm, mlm and waggr); or ``"lingergrn"``, the regulon
         score of the authors of LINGER: the weighted expression of the targets relative to what it would be if all TFs shared
-        their targets.
+        their targets (weights and expression must not be negative).
     n_min
         Fewest targets among the genes of a TF that is scored.
     layer
-        Layer with the values; None takes ``X``. Counts are scaled to the median depth and logged first, except where only the order
-        of a cell's genes matters (aucell).
+        Layer with the values; None takes ``X``. Counts are scaled to the median depth and logged first, except for aucell (only the
+        order of a cell's genes matters) and lingergrn (which takes shares of a cell's sum).
     %(rna_key)s
     key_added
         Suffix of the slots written.
@@ -94,7 +97,7 @@ def tf_activity(
         raise ValueError(msg)
     source = expression_of(adata, rna_key)
     net = checked_net(net, source.var_names, n_min, weighted=method != "aucell")
-    values = _values(source, layer, ranks_only=method in _RANKS)
+    values = _values(source, layer, as_they_are=method in _AS_THEY_ARE)
     score, p_adj = _run(_filled(values, source), net, method, n_min, options)
     target = adata.copy() if copy else adata
     obsm = expression_of(target, rna_key).obsm
@@ -102,6 +105,9 @@ def tf_activity(
         obsm.pop(f"{name}_{key_added}", None)
         if found is not None:
             obsm[f"{name}_{key_added}"] = found.reindex(source.obs_names)
+    uns = expression_of(target, rna_key).uns
+    if "drivers" in uns.get(key_added, {}):  # of the former activity
+        uns[key_added] = {name: value for name, value in uns[key_added].items() if name != "drivers"}
     return target if copy else None
 
 
@@ -109,6 +115,9 @@ def checked_net(net: pd.DataFrame, genes: pd.Index, n_min: int, *, weighted: boo
     """Return the columns of a net that are needed, or raise if it does not fit the genes."""
     columns(net, ["source", "target", *(["weight"] if weighted else [])], "net", "net.rename(columns=...)")
     unique_names(genes, "genes", "adata.var_names_make_unique()")
+    if weighted and not np.isfinite(net["weight"].to_numpy(float)).all():
+        msg = "Weights of the net hold NaN or infinite values. Leave those edges out."
+        raise ValueError(msg)
     if net.duplicated(["source", "target"]).any():
         msg = f"net holds {int(net.duplicated(['source', 'target']).sum())} pairs twice. Call net.drop_duplicates(['source', 'target']) first."
         raise ValueError(msg)
@@ -125,7 +134,7 @@ def checked_net(net: pd.DataFrame, genes: pd.Index, n_min: int, *, weighted: boo
     return net[["source", "target", "weight"] if weighted else ["source", "target"]]
 
 
-def _values(adata: AnnData, layer: str | None, *, ranks_only: bool) -> sparse.csr_matrix | np.ndarray:
+def _values(adata: AnnData, layer: str | None, *, as_they_are: bool) -> sparse.csr_matrix | np.ndarray:
     """Return values in memory, counts logged unless only ranks matter."""
     from linger.pp._embedding import log_normalize_depth
 
@@ -139,7 +148,7 @@ def _values(adata: AnnData, layer: str | None, *, ranks_only: bool) -> sparse.cs
     if not np.isfinite(stored).all():
         msg = "The expression values hold NaN or infinite values. Remove or impute them first."
         raise ValueError(msg)
-    if ranks_only or stored.min(initial=0) < 0 or not np.array_equal(stored, np.rint(stored)):
+    if as_they_are or stored.min(initial=0) < 0 or not np.array_equal(stored, np.rint(stored)):
         return X
     logger.info("The values are counts: scaled to the median depth and logged.")
     return log_normalize_depth(sparse.csr_matrix(X, dtype=np.float32))

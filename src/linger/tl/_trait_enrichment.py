@@ -124,7 +124,7 @@ def trait_enrichment(
         tables["groups"] = _of_groups(counted, expression, n_top_tfs, n_permutations, rng)
         tables["key_tfs"] = _key_tfs(tables["tfs"], expression)
     target = mdata.copy() if copy else mdata
-    _write(target, tables, trait, key_added)
+    _write(target, tables, str(trait), key_added)
     return target if copy else None
 
 
@@ -182,8 +182,9 @@ def _of_groups(counted: _Counts, expression: pd.DataFrame, n_top: int, n_permuta
         drawn = generator.permuted(np.tile(counted.is_trait, (size, 1)), axis=1).T
         as_large += (_t(counted.of(drawn), top) >= observed[:, None] - 1e-9).sum(axis=1)
     table = pd.DataFrame({"group": expression.columns, "statistic": observed})
-    table["p_value"] = as_large / (n_permutations + 1)
-    table["p_adj"] = false_discovery_control(table["p_value"])
+    known = np.isfinite(observed)  # too few TFs to compare leave nothing to test
+    table["p_value"], table["p_adj"] = np.where(known, as_large / (n_permutations + 1), np.nan), np.nan
+    table.loc[known, "p_adj"] = false_discovery_control(table.loc[known, "p_value"])
     return table.sort_values(["p_value", "group"], ignore_index=True)
 
 
@@ -192,11 +193,14 @@ def _t(numbers: np.ndarray, top: np.ndarray) -> np.ndarray:
     parts = []
     for chosen in (top, 1 - top):
         n = chosen.sum(axis=0)[:, None]
-        mean = chosen.T @ numbers / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = chosen.T @ numbers / n
         variance = (chosen.T @ numbers**2 - n * mean**2) / np.maximum(n - 1, 1)
-        parts.append((mean, np.maximum(variance, 0) / n))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            parts.append((mean, np.maximum(variance, 0) / n))
     (mean, error), (other_mean, other_error) = parts
-    return (mean - other_mean) / np.sqrt(error + other_error + 1e-12)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (mean - other_mean) / np.sqrt(error + other_error + 1e-12)
 
 
 def _key_tfs(scored: pd.DataFrame, expression: pd.DataFrame) -> pd.DataFrame:
@@ -213,13 +217,15 @@ def _key_tfs(scored: pd.DataFrame, expression: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(mdata: MuData, tables: dict[str, pd.DataFrame], trait: str, key: str) -> None:
-    """Store the tables, in place of those of the same trait."""
-    stored = dict(mdata.uns.get(key, {}).get("traits", {}))
+    """Store the tables, in place of all those of the same trait."""
+    stored = {
+        name: earlier[earlier["trait"] != trait] for name, earlier in mdata.uns.get(key, {}).get("traits", {}).items()
+    }
+    stored = {name: earlier for name, earlier in stored.items() if len(earlier)}
     for name, table in tables.items():
         own = table.reset_index(drop=True)
         own.insert(0, "trait", trait)
         if name in stored:
-            earlier = stored[name]
-            own = pd.concat([earlier[earlier["trait"] != trait], own], ignore_index=True)
+            own = pd.concat([stored[name], own], ignore_index=True)
         stored[name] = own
     mdata.uns[key] = dict(mdata.uns.get(key, {})) | {"traits": stored}
