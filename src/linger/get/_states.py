@@ -77,8 +77,8 @@ class States:
 
     def mask(self, mask: np.ndarray | pd.Series) -> State:
         """Return the state of the mean over cells."""
-        chosen = self.obs_names.isin(self.masked(mask))
-        return next(self._mean(equal_weights(chosen[None]), equal_weights(chosen[None])))
+        weights = equal_weights(self.obs_names.isin(self.masked(mask))[None])
+        return next(self._mean(weights, weights))
 
     def masked(self, mask: np.ndarray | pd.Series) -> pd.Index:
         """Return the names of the cells that are True in a mask of the cells of the MuData, a Series by its index; or raise."""

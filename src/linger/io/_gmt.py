@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from linger._validate import columns
+from linger.io._partial import partial_file
 
 
 def write_gmt(net: pd.DataFrame, path: str | Path, *, signed: bool = False) -> None:
@@ -47,11 +48,5 @@ def write_gmt(net: pd.DataFrame, path: str | Path, *, signed: bool = False) -> N
         named["source"] += net["weight"].map(lambda weight: "(+)" if weight > 0 else "(-)")
     sets = named.groupby("source", sort=False)["target"].agg(lambda targets: list(dict.fromkeys(targets)))
     lines = ["\t".join([str(name), str(len(targets)), *targets]) for name, targets in sets.items()]
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with partial_file(Path(path)) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

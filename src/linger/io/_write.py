@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linger._mudata import quiet_update
+from linger.io._partial import partial_file
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -21,12 +22,5 @@ def write_h5mu(mdata: MuData, path: str | Path) -> None:
     path
         File to make or replace.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial.h5mu")
-    try:
-        with quiet_update():
-            mdata.write(str(partial))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with partial_file(Path(path)) as partial, quiet_update():
+        mdata.write_h5mu(str(partial))

@@ -267,10 +267,8 @@ def _linear_model(mine: np.ndarray, other: np.ndarray, covariates: np.ndarray) -
     # centred and scaled, so that a date of eight digits is no rounding error away from the intercept
     centred = covariates - covariates.mean(axis=0)
     length = np.linalg.norm(centred, axis=0)
-    centred = (
-        centred[:, length > 1e-12 * np.abs(covariates).max(axis=0)]
-        / length[length > 1e-12 * np.abs(covariates).max(axis=0)]
-    )
+    varies = length > 1e-12 * np.abs(covariates).max(axis=0)
+    centred = centred[:, varies] / length[varies]
     directions, size, _ = np.linalg.svd(centred, full_matrices=False)
     basis = np.column_stack([np.full(len(group), len(group) ** -0.5), directions[:, size > 1e-8 * size.max(initial=0)]])
     activity = np.vstack([mine, other])

@@ -20,6 +20,7 @@ from linger.get._regulons import regulons
 from linger.get._states import States
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 
@@ -108,7 +109,7 @@ def trait_enrichment(
     net = regulons(mdata, n_targets=n_targets, key=key_added, rna_key=rna_key, atac_key=atac_key)
     all_tfs, all_genes = names_of(mdata, "trans", key=key_added, rna_key=rna_key, atac_key=atac_key)
     genes, tfs = all_genes.sort_values(), all_tfs.sort_values()
-    listed = _trait_genes(snps, mdata, genes, window, max_p_adj, rna_key)
+    listed = _trait_genes(snps, rna, window, max_p_adj)
     is_trait = genes.isin(listed["gene"])
     if not is_trait.any():
         msg = f"None of the {len(genes)} genes with a network belongs to the trait. Check names, genome build and max_p_adj={max_p_adj}."
@@ -128,19 +129,17 @@ def trait_enrichment(
     return target if copy else None
 
 
-def _trait_genes(
-    snps: pd.DataFrame | Iterable[str], mdata: MuData, genes: pd.Index, window: int, max_p_adj: float, rna_key: str
-) -> pd.DataFrame:
+def _trait_genes(snps: pd.DataFrame | Iterable[str], rna: AnnData, window: int, max_p_adj: float) -> pd.DataFrame:
     """Return the trait's genes, from SNPs with their p-values."""
     if not isinstance(snps, pd.DataFrame):
         named = pd.Index([snps] if isinstance(snps, str) else list(snps), dtype=object).unique()
-        missing = named[~named.isin(modality(mdata, rna_key).var_names)]
+        missing = named[~named.isin(rna.var_names)]
         if len(missing):
             logger.info(
                 "%d of %d genes of the trait are not in the data: %s.", len(missing), len(named), preview(missing)
             )
         return pd.DataFrame({"gene": named.difference(missing).astype(str)})
-    p_value = gene_p_values(read_snps(snps), modality(mdata, rna_key), window)
+    p_value = gene_p_values(read_snps(snps), rna, window)
     table = pd.DataFrame({"gene": p_value.index.astype(str), "p_value": p_value.to_numpy()})
     table["p_adj"] = false_discovery_control(table["p_value"])
     return table[table["p_adj"] < max_p_adj].sort_values(["p_value", "gene"], ignore_index=True)
@@ -191,15 +190,13 @@ def _of_groups(counted: _Counts, expression: pd.DataFrame, n_top: int, n_permuta
 def _t(numbers: np.ndarray, top: np.ndarray) -> np.ndarray:
     """Return Welch's t of `numbers` (TFs x sets) between the top TFs of each type (TFs x types) and the others: types x sets."""
     parts = []
-    for chosen in (top, 1 - top):
-        n = chosen.sum(axis=0)[:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # no TF on one side: NaN
+        for chosen in (top, 1 - top):
+            n = chosen.sum(axis=0)[:, None]
             mean = chosen.T @ numbers / n
-        variance = (chosen.T @ numbers**2 - n * mean**2) / np.maximum(n - 1, 1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = (chosen.T @ numbers**2 - n * mean**2) / np.maximum(n - 1, 1)
             parts.append((mean, np.maximum(variance, 0) / n))
-    (mean, error), (other_mean, other_error) = parts
-    with np.errstate(divide="ignore", invalid="ignore"):
+        (mean, error), (other_mean, other_error) = parts
         return (mean - other_mean) / np.sqrt(error + other_error + 1e-12)
 
 
