@@ -14,7 +14,6 @@ counts the links of genes known to both tables that are the same.
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+from _common import default_data
 
 import linger as lg
 from linger.tl import _fit
@@ -56,11 +56,6 @@ class Clock:
                 return function(*args, **kwargs)
 
         return wrapped
-
-
-def default_data():
-    configured = os.environ.get("LINGER_TEST_DATA")
-    return Path(configured) if configured else Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def peak_memory_gb():

@@ -32,7 +32,6 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,6 +41,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from _common import default_peer_env, peer_python
 
 from linger import nn
 
@@ -198,25 +198,6 @@ def measure_floor(threads, with_manifold):
             print(f"{product.name:26}{work:14.3f}{rate:10.0f}{1e3 * seconds * product.per_gene:11.3f}")
     print(f"{'sum':26}{flops / 1e9:14.3f}{flops / total / 1e9:10.0f}{1e3 * total:11.3f}", flush=True)
     return total
-
-
-def default_peer_env():
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    writable = os.access(cache if cache.exists() else cache.parent, os.W_OK)
-    return (cache if writable else Path(tempfile.gettempdir())) / "linger" / "lingergrn-1.117"
-
-
-def peer_python(folder):
-    """Return the interpreter of LingerGRN's environment, making the environment where it is not there yet."""
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    ready = [str(python), "-c", "import psutil, shap, torch, LingerGRN.LINGER_tr"]
-    if python.exists() and subprocess.run(ready, capture_output=True, check=False).returncode == 0:
-        return python
-    print(f"making an environment for LingerGRN in {folder} (minutes)", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    for wanted in (["torch==2.13.0"], ["LingerGRN==1.117", "psutil"]):
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
-    return python
 
 
 def start_peer(python, path, kind, threads, n_genes):

@@ -16,27 +16,20 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import tempfile
 import time
 import warnings
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+from _common import cell_line_panel, default_data, read_cells
 
 import linger as lg
 
 PROGENITORS = ["HSC", "MPP", "LMPP", "CLP", "GMP-A", "GMP-B", "GMP-C"]
 MATURE = ["B", "CD4", "CD8", "Ery", "Mono", "NK", "pDC"]
-CELL_LINES = ["BJ", "K562", "GM12878"]
 MIN_TARGETS = 10
-
-
-def default_data():
-    configured = os.environ.get("LINGER_TEST_DATA")
-    return Path(configured) if configured else Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def find_chain(given):
@@ -58,19 +51,6 @@ def timed(name, function, *args, **kwargs):
 
 def size_gb(path):
     return sum(file.stat().st_size for file in Path(path).iterdir()) / 1e9
-
-
-def read_cells(path, n_cells):
-    """Return annotated cells, with the genes that at least `n_cells` express."""
-    import mudata
-
-    mdata = mudata.read_h5mu(path)
-    lg.pp.restore_counts(mdata)
-    lg.pp.annotate_genes(mdata, annotation="hg38")
-    lg.pp.mark_tfs(mdata, tfs="human")
-    lg.pp.link_peaks(mdata)
-    expressed = np.asarray((mdata["rna"].X > 0).sum(axis=0)).ravel() >= n_cells
-    return mdata, mdata["rna"].var_names[expressed]
 
 
 def trans_scores(mdata, truth):
@@ -155,21 +135,13 @@ def locatable(rna, genes):
 
 
 def cell_lines(options):
-    folder = options.data / "snare_cellline_pseudobulk"
-    tables = [
-        pd.DataFrame({line: read_column(folder / f"CL_{line}_PS_{kind}.txt.gz") for line in CELL_LINES}).fillna(0).T
-        for kind in ("RNA", "ATAC")
-    ]
-    prior = timed("pre-training on three cell lines", lg.tl.pretrain, tuple(tables), genome="hg38")
+    panel = cell_line_panel(options.data)
+    prior = timed("pre-training on three cell lines", lg.tl.pretrain, panel, genome="hg38")
     mdata, _ = read_cells(options.data / "snare_h1" / "snare_h1.h5mu", n_cells=0)
     truth = pd.read_csv(options.data / "chip_h1" / "h1_chip_targets.tsv.gz", sep="\t")
     truth = truth.rename(columns={"tf": "source"})[["source", "target"]].drop_duplicates()
     priors = {"none": (None, True), "three cell lines": (prior, True), "three cell lines, alone": (prior, False)}
     compare(mdata, lg.pp.metacells(mdata), None, priors, truth)
-
-
-def read_column(path):
-    return pd.read_csv(path, sep="\t", header=None, index_col=0)[1].groupby(level=0).max()
 
 
 def main():

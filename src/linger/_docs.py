@@ -49,7 +49,10 @@ copy
     weights="""\
 weights
     How a group or a cell weighs the graph. ``"paper"``: as above, the exponent s being the importance divided by sqrt(N - 1) for N
-    metacells (a mean correlation) and clipped to [0, 1]. ``"paper_raw"``: the importance itself as the exponent.
+    metacells (a mean correlation) and clipped to [0, 1]. ``"shrunk"``: the same with strengths held to what is known without the
+    networks where these predict nothing: each of alpha, beta and gamma is r times itself plus 1 - r times its mean (of the TF's alphas, of all beta, all
+    gamma), r = sqrt(max(R2, 0)) of the gene in held-out cells (``FitConfig(n_folds=)``; of a peak the mean over its genes). Then all linked pairs have an
+    edge, and TFs without a motif are bound at all linked peaks (12 bytes each). ``"paper_raw"``: the importance itself as the exponent.
     ``"lingergrn"``: the formulas of the authors' package with the strengths fitted here, for comparison: no C^s, no gamma, 0.1 added to
     E, O, beta and alpha + B, decay exp(-(0.5 + d / 25 kb)), alpha and B over their means (theirs are per chromosome).""",
     threshold="""\

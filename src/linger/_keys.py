@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 Kind = Literal["trans", "cis", "binding"]
+DriverMethod = Literal["activity", "expression", "transcriptomic", "epigenetic"]
 
 DEFAULT_KEY: Final = "linger"
 KINDS: Final[tuple[Kind, ...]] = ("trans", "cis", "binding")
@@ -58,7 +59,15 @@ DOMINANCE_COLUMNS: Final = (
 )  # rna.var, made from a fit
 FIT_COLUMNS: Final = (FITTED, PRIOR, ALPHA_SCALE, R2, CORRELATION, *DOMINANCE_COLUMNS, MODULE, TF_MODULE)
 # what is made from a fit, and goes with it
-FIT_RECORDS: Final = ("fit", "store", "prior", "modules", "traits")  # uns
+FIT_RECORDS: Final = (
+    "fit",
+    "store",
+    "prior",
+    "modules",
+    "traits",
+    "drivers_transcriptomic",
+    "drivers_epigenetic",
+)  # uns
 
 COUNTS_LAYER: Final = "counts"
 
@@ -76,3 +85,14 @@ def slot(key_added: str, name: str) -> str:
     'linger_trans'
     """
     return f"{key_added}_{name}"
+
+
+def drivers_slot(method: DriverMethod) -> str:
+    """Return the name in uns of the drivers found by a method.
+
+    Examples
+    --------
+    >>> drivers_slot("epigenetic")
+    'drivers_epigenetic'
+    """
+    return "drivers" if method == "activity" else f"drivers_{method}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from linger._columns import find_columns
 from linger._keys import CHROM, TSS
-from linger._validate import columns, preview
+from linger._validate import columns
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -32,13 +33,7 @@ def read_snps(table: pd.DataFrame) -> pd.DataFrame:
     ValueError
         If no row is left, or a p-value is not one.
     """
-    lower = {str(column).strip().lower(): column for column in table.columns}
-    found = {name: next((lower[other] for other in others if other in lower), None) for name, others in _NAMES.items()}
-    missing = [name for name in (CHROM, "pos", "p_value") if found[name] is None]
-    if missing:
-        msg = f"The table of SNPs has no column for {preview(missing)} (it has {preview(table.columns, 10)}). Rename them to chrom, pos, p_value."
-        raise KeyError(msg)
-    snps = pd.DataFrame({name: table[column] for name, column in found.items() if column is not None})
+    snps = find_columns(table, _NAMES, required=[CHROM, "pos", "p_value"], what="SNPs")
     for name in ("pos", "p_value"):
         snps[name] = pd.to_numeric(snps[name], errors="coerce").replace([np.inf, -np.inf], np.nan)
     snps = snps.dropna(subset=[CHROM, "pos", "p_value"]).reset_index(drop=True)

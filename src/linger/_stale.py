@@ -38,7 +38,8 @@ def drop_derived(mdata: MuData, key: str) -> None:
         adata.var.drop(columns=[slot(key, name) for name in FIT_COLUMNS], errors="ignore", inplace=True)
         adata.obsm.pop(slot(key, EDGES), None)
         adata.varm.pop(slot(key, MODULE_LOADINGS), None)
-    mdata.uns[key] = {name: value for name, value in mdata.uns.get(key, {}).items() if name not in FIT_RECORDS}
+    for uns in (mdata.uns, *(adata.uns for adata in mdata.mod.values() if key in adata.uns)):
+        uns[key] = {name: value for name, value in uns.get(key, {}).items() if name not in FIT_RECORDS}
 
 
 def drop_importance(mdata: MuData, key: str, *, because: str) -> None:

@@ -33,3 +33,39 @@ def test_training(fitted):
     assert sum(patch.get_height() for patch in histogram.patches) == len(quality)
     with pytest.raises(KeyError, match="Fit first"):
         lg.pl.training(fitted, key="other")
+
+
+@pytest.fixture
+def nets():
+    net = pd.DataFrame({"source": "A", "target": list("uvwxyz"), "weight": [6.0, 5, 4, 3, 2, 1]})
+    return {"one": net, "two": net.assign(weight=net["weight"].to_numpy()[::-1])}, net.iloc[[0, 2]]
+
+
+def test_curves_are_drawn_one_a_method(nets):
+    table = lg.bm.curves(*nets)
+    for draw, x, y, measure in (
+        (lg.pl.roc, "fpr", "tpr", "auroc"),
+        (lg.pl.precision_recall, "tpr", "precision", "average_precision"),
+    ):
+        ax = draw(table)
+        labels = [text.get_text() for text in ax.get_legend().get_texts()]
+        for (method, curve), line, label in zip(table.groupby("method"), ax.get_lines(), labels, strict=False):
+            drawn = curve if draw is lg.pl.roc else curve[curve["tpr"] > 0]
+            assert line.get_xdata().tolist() == drawn[x].tolist()
+            assert line.get_ydata().tolist() == drawn[y].tolist()
+            assert label == f"{method} ({curve[measure].iloc[0]:.2f})"
+        assert draw(table, ax=ax) is ax
+        with pytest.raises(KeyError, match=r"lg\.bm\.curves"):
+            draw(table.drop(columns=measure))
+
+
+def test_comparison_draws_every_tf(nets):
+    networks, truth = nets
+    table = lg.bm.compare(networks, truth)
+    ax = lg.pl.comparison(table, value="aupr_ratio")
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["one", "two", "random", "degree in the truth"]
+    for (_, rows), dots in zip(table.groupby("method", sort=False), ax.collections, strict=True):
+        assert dots.get_offsets()[:, 0].tolist() == rows["aupr_ratio"].tolist()
+    assert ax.get_xlabel() == "AUPR ratio"
+    with pytest.raises(KeyError, match=r"lg\.bm\.compare"):
+        lg.pl.comparison(table.drop(columns="method"))

@@ -1,4 +1,4 @@
-"""Baselines that every network has to beat: correlation, distance, motifs, chance."""
+"""Baselines that every network has to beat: correlation, distance, motifs, what is expressed or open, chance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import sparse
 
 from linger._docs import docs
 from linger._keys import D0, DEFAULT_KEY, DISTANCE, MOTIF, Kind, slot
-from linger._validate import modality, tf_mask
+from linger._validate import columns, modality, tf_mask
 from linger.get._graph import fitted_slot
 from linger.tl._design import read_values
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-Baseline = Literal["correlation", "distance", "motif", "random"]
+Baseline = Literal["correlation", "distance", "motif", "accessibility", "expression", "random"]
 BASELINES: dict[Kind, tuple[Baseline, ...]] = {
-    "trans": ("correlation", "distance", "random"),
-    "cis": ("correlation", "distance", "random"),
-    "binding": ("correlation", "motif", "random"),
+    "trans": ("correlation", "distance", "accessibility", "expression", "random"),
+    "cis": ("correlation", "distance", "accessibility", "expression", "random"),
+    "binding": ("correlation", "motif", "accessibility", "random"),
 }
 
 
@@ -50,7 +50,8 @@ def baseline(
     method
         ``"correlation"``: \|Pearson r\| over metacells of the two ends. ``"distance"``: exp(-d / 25 kb) (cis), or the sum of that over a
         gene's peaks with the TF's motif (trans; every peak counts where there are no motifs). ``"motif"``: motif affinity (binding).
-        ``"random"``: uniform numbers.
+        ``"accessibility"``: the mean openness over metacells of a peak (cis, binding), or of a gene's peaks, weighed by exp(-d / 25 kb) and summed
+        (trans). ``"expression"``: the mean expression of the target over metacells. ``"random"``: uniform numbers.
     %(key)s
     %(keys)s
     %(rng)s
@@ -86,9 +87,53 @@ def baseline(
         weight[order] = np.random.default_rng(rng).random(len(pairs))
     elif method == "correlation":
         weight = _correlation(pairs, metacells, kind, rna_key, atac_key)
+    elif method == "expression":
+        weight = _means(metacells.mod[rna_key], pairs["target"])
+    elif method == "accessibility" and kind != "trans":
+        weight = _means(metacells.mod[atac_key], pairs["source" if kind == "cis" else "target"])
+    elif method == "accessibility":
+        weight = _near_by(mdata, metacells.mod[atac_key], pairs["target"], key)
     else:
         weight = _from_graph(mdata, pairs, kind, method, key)
     return pairs.assign(weight=weight)
+
+
+def degree(pairs: pd.DataFrame, truth: pd.DataFrame, *, side: Literal["source", "target"] = "target") -> pd.DataFrame:
+    """Score each pair by the number of *other* true edges that its target (or source) has.
+
+    No method has this knowledge: it shows how much of a truth set says which targets are bound by whatever is measured, rather than by whom.
+
+    Parameters
+    ----------
+    pairs
+        Columns source, target: the pairs to score.
+    truth
+        Columns source, target: the true edges.
+    side
+        ``"target"``: the in-degree, to rank the targets of a source; ``"source"``: the out-degree, to rank the sources of a target.
+
+    Returns
+    -------
+    Columns source, target, weight.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> truth = pd.DataFrame({"source": ["A", "B", "B"], "target": ["x", "x", "y"]})
+    >>> degree(truth, truth)["weight"].tolist()
+    [1, 1, 0]
+    """
+    for frame, name in ((pairs, "pairs"), (truth, "truth")):
+        columns(frame, ["source", "target"], name, f"{name}.rename(columns=...)")
+    asked, known = (frame[["source", "target"]].astype(str) for frame in (pairs, truth))
+    known = known.drop_duplicates()
+    total = asked[side].map(known[side].value_counts()).fillna(0).astype(int)
+    own = pd.MultiIndex.from_frame(asked).isin(pd.MultiIndex.from_frame(known))
+    return pairs[["source", "target"]].assign(weight=total.to_numpy() - own)
 
 
 def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str = "rna") -> pd.DataFrame:
@@ -141,6 +186,24 @@ def _unit_rows(adata: AnnData, cells: pd.Index, names: pd.Series) -> tuple[np.nd
     values = values - values.mean(axis=1, keepdims=True)
     length = np.linalg.norm(values, axis=1, keepdims=True)
     return np.divide(values, length, out=np.zeros_like(values), where=length > 1e-6), codes
+
+
+def _means(adata: AnnData, names: pd.Series) -> np.ndarray:
+    """Return the mean over metacells of every name."""
+    codes, features = pd.factorize(names, sort=True)
+    mean: np.ndarray = read_values(adata, adata.obs_names.sort_values(), pd.Index(features)).mean(axis=1)
+    return mean[codes]
+
+
+def _near_by(mdata: MuData, atac: AnnData, genes: pd.Series, key: str) -> np.ndarray:
+    """Return sum_j O_j exp(-d_ij / 25 kb) of every gene."""
+    codes, names = pd.factorize(genes, sort=True)
+    near = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE])[:, mdata.var_names.get_indexer(names)].tocsr()
+    linked = np.flatnonzero(np.diff(near.indptr))
+    near = near[linked]
+    near.data = np.exp(-near.data / D0)
+    open_ = _means(atac, mdata.var_names[linked].to_series())
+    return np.asarray(near.T @ open_)[codes]
 
 
 def _from_graph(mdata: MuData, pairs: pd.DataFrame, kind: Kind, method: Baseline, key: str) -> np.ndarray:

@@ -58,6 +58,15 @@ def evaluate(
     >>> evaluate(scores, truth)["auroc"].tolist()
     [1.0]
     """
+    pairs = rank_pairs(scores, truth, universe)
+    group = pairs[by].to_numpy() if by is not None else np.full(len(pairs), "all", dtype=object)
+    return _metrics(group, pairs["weight"].to_numpy(dtype=np.float64), pairs["positive"].to_numpy())
+
+
+def rank_pairs(
+    scores: pd.DataFrame, truth: pd.DataFrame, universe: Literal["rows", "product"] | pd.DataFrame
+) -> pd.DataFrame:
+    """Return the pairs to rank: source, target, weight (-inf where there is no score), positive."""
     columns(scores, ["source", "target", "weight"], "scores", "scores.rename(columns=...)")
     columns(truth, ["source", "target"], "truth", "truth.rename(columns=...)")
     if scores.duplicated(["source", "target"]).any() or scores["weight"].isna().any():
@@ -70,8 +79,7 @@ def evaluate(
     if not positive.any():
         msg = "No true edge is among the pairs that are ranked. Do scores and truth use the same names (symbols, peak format, species)?"
         raise ValueError(msg)
-    group = pairs[by].to_numpy() if by is not None else np.full(len(pairs), "all", dtype=object)
-    return _metrics(group, pairs["weight"].to_numpy(dtype=np.float64), positive)
+    return pairs.assign(positive=positive)
 
 
 def _pairs(scores: pd.DataFrame, universe: Literal["rows", "product"] | pd.DataFrame) -> pd.DataFrame:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY, KINDS, MOTIF, Kind, slot
-from linger.bm._baselines import BASELINES, baseline, universe
-from linger.bm._evaluate import evaluate
+from linger._keys import DEFAULT_KEY, KINDS, Kind
+from linger.bm._baselines import universe
+from linger.bm._compare import compare, summarize
 from linger.get._network import network
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def recovery(
     Returns
     -------
     One row a kind and method: mean AUROC and AUPR ratio over TFs (trans, binding) or genes (cis) that have true edges, the same
-    for all pairs together (``pooled_``), and the number of TFs or genes.
+    for all pairs together (``pooled_``), and the number of TFs or genes. The degree in the truth is no method: it knows all other
+    true edges.
 
     Examples
     --------
@@ -56,29 +57,18 @@ def recovery(
     >>> lg.tl.fit(data.mdata, config=lg.FitConfig(epochs=5, n_folds=0))
     >>> table = lg.bm.recovery(data.mdata, lg.pp.metacells(data.mdata), truth={"trans": data.truth.trans})
     >>> table["method"].tolist()
-    ['linger', 'correlation', 'distance', 'random']
+    ['linger', 'random', 'degree in the truth', 'correlation', 'distance', 'accessibility', 'expression']
     """
-    rows = []
+    names: dict[str, Any] = {"key": key, "rna_key": rna_key, "atac_key": atac_key}
+    tables = []
     for kind in (kind for kind in KINDS if kind in truth):
-        pairs = universe(mdata, kind=kind, key=key, rna_key=rna_key)
-        scores = {"linger": network(mdata, kind=kind, key=key, rna_key=rna_key, atac_key=atac_key)}
-        for rival in BASELINES[kind]:
-            if rival != "motif" or slot(key, MOTIF) in mdata.varp:
-                scores[rival] = baseline(
-                    mdata, metacells, kind=kind, method=rival, key=key, rna_key=rna_key, atac_key=atac_key, rng=rng
-                )
-        for method, frame in scores.items():
-            single = evaluate(frame, truth[kind], by=_UNIT[kind], universe=pairs)
-            pooled = evaluate(frame, truth[kind], by=None, universe=pairs).iloc[0]
-            rows.append(
-                {
-                    "kind": kind,
-                    "method": method,
-                    "auroc": single["auroc"].mean(),
-                    "aupr_ratio": single["aupr_ratio"].mean(),
-                    "pooled_auroc": pooled["auroc"],
-                    "pooled_aupr_ratio": pooled["aupr_ratio"],
-                    "n": int(single["auroc"].notna().sum()),
-                }
-            )
-    return pd.DataFrame(rows)
+        options: dict[str, Any] = {"mdata": mdata, "metacells": metacells, "kind": kind, "rng": rng, **names}
+        options["universe"] = universe(mdata, kind=kind, key=key, rna_key=rna_key)
+        ours = {"linger": network(mdata, kind=kind, **names)}
+        single = summarize(compare(ours, truth[kind], by=_UNIT[kind], **options))
+        pooled = compare(ours, truth[kind], by=None, **options).set_index("method")
+        table = single[["auroc", "aupr_ratio"]].join(pooled[["auroc", "aupr_ratio"]].add_prefix("pooled_"))
+        table.insert(0, "kind", kind)
+        tables.append(table.assign(n=single["n"]).reset_index())
+    found = pd.concat(tables, ignore_index=True)
+    return found[["kind", "method", *found.columns.drop(["kind", "method"])]]

@@ -9,6 +9,10 @@ from linger.get._motif_enrichment import motif_enrichment
 from linger.get._network import network, networks
 from linger.get._reader import NamedMatrix
 from linger.get._regulons import regulons
+from linger.get._snp_peaks import snp_peaks
+from linger.get._subnetwork import subnetwork
+from linger.get._survival_curves import survival_curves
+from linger.get._target_overlap import target_overlap
 from linger.get._tf_importance import tf_importance
 from linger.get._traits import traits
 
@@ -25,6 +29,10 @@ __all__ = [
     "network",
     "networks",
     "regulons",
+    "snp_peaks",
+    "subnetwork",
+    "survival_curves",
+    "target_overlap",
     "tf_importance",
     "traits",
 ]

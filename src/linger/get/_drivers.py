@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY
+from linger._keys import DEFAULT_KEY, DriverMethod, drivers_slot
 from linger._validate import expression_of
 
 if TYPE_CHECKING:
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 @docs.dedent
-def drivers(adata: AnnData | MuData, *, key: str = DEFAULT_KEY, rna_key: str = "rna") -> pd.DataFrame:
+def drivers(
+    adata: AnnData | MuData, *, method: DriverMethod = "activity", key: str = DEFAULT_KEY, rna_key: str = "rna"
+) -> pd.DataFrame:
     """Return the TFs that :func:`linger.tl.drivers` tested, smallest p-values first.
 
     Parameters
     ----------
     adata
         What was tested; of a MuData the expression modality.
+    method
+        The method of the test.
     key
         The ``key_added`` of the test.
     %(rna_key)s
@@ -48,7 +52,8 @@ def drivers(adata: AnnData | MuData, *, key: str = DEFAULT_KEY, rna_key: str = "
     [['b', 'a', 'TF1']]
     """
     stored = expression_of(adata, rna_key).uns.get(key, {})
-    if "drivers" not in stored:
-        msg = f"No drivers are stored under {key!r}. Call lg.tl.drivers(adata, groupby) first."
+    name = drivers_slot(method)
+    if name not in stored:
+        msg = f"No drivers are stored in uns[{key!r}][{name!r}]. Call lg.tl.drivers(adata, groupby, method={method!r}) first."
         raise KeyError(msg)
-    return stored["drivers"].copy()
+    return stored[name].copy()

@@ -49,7 +49,7 @@ def edges_per_cell(
     kind
         ``"trans"`` (TF -> gene), ``"cis"`` (peak -> gene) or ``"binding"`` (TF -> peak); :func:`linger.get.matrix` has their equations.
     weights
-        ``"paper"`` or ``"paper_raw"``, as in :func:`linger.get.matrix`.
+        ``"paper"``, ``"shrunk"`` or ``"paper_raw"``, as in :func:`linger.get.matrix`.
     %(smoothing)s
     %(layer)s
     %(key)s
@@ -82,7 +82,7 @@ def edges_per_cell(
     """
     pairs = _checked(edges)
     if weights == "lingergrn":
-        msg = "weights='lingergrn' is not computed for all cells at once. Use 'paper' or 'paper_raw', or lg.get.matrices(mdata, cells=)."
+        msg = "weights='lingergrn' is not computed for all cells at once. Use 'paper', 'shrunk' or 'paper_raw', or lg.get.matrices(mdata, cells=)."
         raise ValueError(msg)
     paired(mdata, rna_key=rna_key, atac_key=atac_key)
     sources, targets = (pd.Index(names, dtype=object) for names in zip(*pairs, strict=True))

@@ -26,6 +26,7 @@ from linger._keys import (
 )
 from linger._validate import known_names, modality, positions, tf_mask
 from linger.get._states import State
+from linger.get._strengths import Strengths
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -166,41 +167,43 @@ class Graph:
         return sparse.csr_matrix((data, self.binding.indices, self.binding.indptr), self.binding.shape)
 
 
-def read_graph(selection: Selection) -> Graph:
+def read_graph(selection: Selection, strengths: Strengths) -> Graph:
     """Read what a kind of network is made of."""
     nothing = sparse.csr_matrix((0, 0), dtype=np.float32)
-    rows, cols, peaks = selection.rows, selection.cols, selection.peaks
-    cis = nothing if selection.kind == BINDING else _decayed(selection, peaks, cols)
+    cols, peaks = selection.cols, selection.peaks
+    cis = nothing if selection.kind == BINDING else _decayed(selection, strengths, peaks, cols)
     if selection.kind == CIS:
         return Graph(selection, peaks, nothing, None, cis, nothing)
     if selection.kind == TRANS:  # peaks that regulate none of the genes matter not
         reaching = np.flatnonzero(np.diff(cis.indptr))
         peaks, cis = peaks[reaching], cis[reaching]
-    binding, log_coactivity = _binding(selection, peaks)
-    gamma = selection.slot(TRANS, rows, cols) if selection.kind == TRANS else nothing
+    binding, log_coactivity = _binding(selection, strengths, peaks)
+    gamma = strengths.gamma() if selection.kind == TRANS else nothing
     return Graph(selection, peaks, binding, log_coactivity, cis, gamma)
 
 
-def _decayed(selection: Selection, peaks: np.ndarray, genes: np.ndarray) -> sparse.csr_matrix:
+def _decayed(selection: Selection, strengths: Strengths, peaks: np.ndarray, genes: np.ndarray) -> sparse.csr_matrix:
     decay = selection.slot(DISTANCE, peaks, genes)
     decay.data = np.exp(-decay.data / np.float32(D0))
-    found = sparse.csr_matrix(selection.slot(CIS, peaks, genes).multiply(decay))
+    found = sparse.csr_matrix(strengths.beta(peaks, genes).multiply(decay))
     found.sort_indices()
     return found
 
 
-def _binding(selection: Selection, peaks: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray | None]:
+def _binding(
+    selection: Selection, strengths: Strengths, peaks: np.ndarray
+) -> tuple[sparse.csr_matrix, np.ndarray | None]:
     """Return alpha + B, and the logarithm of the coactivity of the same pairs."""
-    alpha = selection.slot(BINDING, selection.rows, peaks)
     var = modality(selection.mdata, selection.rna_key).var
     scale = var.loc[selection.sources, slot(selection.key, ALPHA_SCALE)].to_numpy(np.float32)
     if not selection.has(MOTIF):
-        return _scaled(alpha, rows=scale), None
+        return _scaled(strengths.alpha(peaks, known=None), rows=scale), None
     motif = fitted_slot(selection.mdata, MOTIF, selection.key, kinds=[MOTIF])[selection.rows]
     motif.eliminate_zeros()
     known = np.diff(motif.indptr) > 0  # with a hit anywhere: bound there and nowhere else
     motif = motif[:, peaks]
     motif.sort_indices()
+    alpha = strengths.alpha(peaks, known=(known, motif))
     elsewhere = _scaled(alpha, rows=np.where(known, np.float32(0), scale))
     elsewhere.eliminate_zeros()
     found = sparse.csr_matrix(motif + alpha.multiply(motif > 0) + elsewhere)

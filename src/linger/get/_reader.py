@@ -14,6 +14,7 @@ from linger._validate import preview
 from linger.get._graph import Graph, read_graph, select
 from linger.get._lingergrn import AuthorsGraph, read_authors_graph
 from linger.get._states import State, States, Weights, is_mask
+from linger.get._strengths import ShrunkStrengths, Strengths
 from linger.get._threshold import Per, check_threshold, strongest
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Reader:
 
     def population(self) -> NamedMatrix:
         """Return the network of the population."""
-        if self.states.weights != "paper":
+        if self.states.weights not in ("paper", "shrunk"):
             msg = (
                 f"weights={self.states.weights!r} weighs the network of a group or of cells. Name one: group=, cells=."
             )
@@ -143,8 +144,11 @@ class Reader:
     def graph(self) -> Graph | AuthorsGraph:
         """The graph, read at its first use."""
         if self._graph is None:
-            read = read_authors_graph if self.states.weights == "lingergrn" else read_graph
-            self._graph = read(self.selection)
+            if self.states.weights == "lingergrn":
+                self._graph = read_authors_graph(self.selection)
+            else:
+                kind = ShrunkStrengths if self.states.weights == "shrunk" else Strengths
+                self._graph = read_graph(self.selection, kind(self.selection))
         return self._graph
 
 

@@ -18,7 +18,7 @@ from linger.pp._neighbors import Search
 if TYPE_CHECKING:
     from mudata import MuData
 
-Weights = Literal["paper", "paper_raw", "lingergrn"]
+Weights = Literal["paper", "shrunk", "paper_raw", "lingergrn"]
 _CELLS = 64  # states computed at a time, to bound the memory
 
 

@@ -75,7 +75,7 @@ def read_peaks_panel(
     if value not in ("signal", "score", "binary"):
         msg = f"value must be 'signal', 'score' or 'binary', found {value!r}."
         raise ValueError(msg)
-    samples = {name: _read_intervals(Path(path), value) for name, path in _by_sample(files).items()}
+    samples = {name: read_intervals(Path(path), value) for name, path in _by_sample(files).items()}
     located = _merged(samples) if peaks is None else _given(peaks)
     X = sparse.csr_matrix(sparse.vstack([_openness(sample, located) for sample in samples.values()]))
     kept = X.getnnz(axis=0) >= min_samples
@@ -105,7 +105,7 @@ def _by_sample(files: str | Path | Mapping[str, str | Path]) -> Mapping[str, str
     return dict(zip(names, found, strict=True))
 
 
-def _read_intervals(path: Path, value: str) -> pd.DataFrame:
+def read_intervals(path: Path, value: str) -> pd.DataFrame:
     """Return chrom, start, end and value of every line."""
     if not path.is_file():
         msg = f"There is no file {path}."
@@ -165,7 +165,7 @@ def _given(peaks: str | Path | pd.DataFrame) -> pd.DataFrame:
         table = peaks[[CHROM, START, END]].reset_index(drop=True).set_axis(range(3), axis=1)
         frame = _checked(table.astype(str), None, "binary", Path("peaks"))
     else:
-        frame = _read_intervals(Path(peaks), "binary")
+        frame = read_intervals(Path(peaks), "binary")
     return frame[[CHROM, START, END]].drop_duplicates().sort_values([CHROM, START, END]).reset_index(drop=True)
 
 

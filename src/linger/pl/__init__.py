@@ -1,6 +1,8 @@
 """Figures; nothing here computes."""
 
+from linger.pl._comparison import comparison
+from linger.pl._curves import precision_recall, roc
 from linger.pl._recovery import recovery
 from linger.pl._training import training
 
-__all__ = ["recovery", "training"]
+__all__ = ["comparison", "precision_recall", "recovery", "roc", "training"]

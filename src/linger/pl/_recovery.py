@@ -8,7 +8,7 @@ import pandas as pd
 
 from linger._keys import KINDS
 from linger._validate import columns
-from linger.pl._style import GREY, PALETTE, despine, new_axes
+from linger.pl._style import GREY, despine, method_colors, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,13 +43,15 @@ def recovery(table: pd.DataFrame, *, value: str = "auroc", ax: Axes | None = Non
     ax = new_axes(ax, width=5.5, height=3)
     kinds = [kind for kind in KINDS if kind in set(table["kind"])]
     methods = table["method"].unique()
-    for number, method in enumerate(methods):  # one below the other, so that equal values stay visible
+    for number, (method, color) in enumerate(
+        method_colors(methods).items()
+    ):  # one below the other, so that equal values stay visible
         rows = table[table["method"] == method]
         ax.scatter(
             rows[value],
             rows["kind"].map(kinds.index) + 0.5 * (number - (len(methods) - 1) / 2) / len(methods),
             label=method,
-            color=GREY if method == "random" else PALETTE[number % len(PALETTE)],
+            color=color,
             marker=_MARKERS[number % len(_MARKERS)],
             s=80 if method == "linger" else 45,
             zorder=3 if method == "linger" else 2,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -25,3 +27,16 @@ def new_axes(ax: Axes | None, *, width: float, height: float) -> Axes:
 def despine(ax: Axes) -> None:
     """Remove the upper and right spines."""
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def method_colors(methods: Iterable[str]) -> dict[str, str]:
+    """Return a colour for every method; what is drawn at random or knows the truth is grey.
+
+    Examples
+    --------
+    >>> method_colors(["linger", "random"])
+    {'linger': '#0072B2', 'random': '#767676'}
+    """
+    colors = cycle(PALETTE)
+    grey = ("random", "degree in the truth")
+    return {method: GREY if method in grey else next(colors) for method in methods}

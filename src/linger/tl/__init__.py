@@ -7,6 +7,7 @@ from linger.tl._fit import fit
 from linger.tl._group_means import group_means
 from linger.tl._modules import modules
 from linger.tl._pretrain import pretrain
+from linger.tl._survival import survival
 from linger.tl._tf_activity import tf_activity
 from linger.tl._tf_importance import tf_importance
 from linger.tl._trait_enrichment import trait_enrichment
@@ -19,6 +20,7 @@ __all__ = [
     "group_means",
     "modules",
     "pretrain",
+    "survival",
     "tf_activity",
     "tf_importance",
     "trait_enrichment",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from scipy.stats import false_discovery_control, ttest_ind
 from scipy.stats import t as student
 
 from linger._docs import docs
 from linger._groups import obs_column
-from linger._keys import DEFAULT_KEY
+from linger._keys import DEFAULT_KEY, DriverMethod, drivers_slot
 from linger._logging import logger
-from linger._validate import columns, expression_of, known_names, preview, valid_key
+from linger._validate import columns, expression_of, known_names, preview, tf_mask, valid_key
+from linger.tl._network_scores import network_scores
+from linger.tl._tf_activity import expression_values
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -33,7 +36,10 @@ def drivers(
     within: str | None = None,
     sample_key: str | None = None,
     covariates: Iterable[str] = (),
+    method: DriverMethod = "activity",
+    layer: str | None = None,
     rna_key: str = "rna",
+    atac_key: str = "atac",
     key_added: str = DEFAULT_KEY,
     copy: bool = False,
 ) -> AnnData | MuData | None:
@@ -63,16 +69,25 @@ def drivers(
     covariates
         Columns of ``obs`` (numbers, or categories such as sex or batch; one value a sample) to account for: the statistic is then that of the
         group in a linear model of the activity with these, a t-test of equal variances.
-    %(rna_key)s
+    method
+        ``"activity"``: the activity of the TF's targets, as above. ``"expression"``: the expression of the TF itself, to put beside it. ``"transcriptomic"`` and ``"epigenetic"`` need a fitted MuData in place of activity: the
+        TF's edges to all genes (trans, quantile-normalised as for regulons) or all peaks (binding) are correlated with the log fold changes of expression
+        or accessibility, as the authors of LINGER do. Where `within` is the grouping of the stored networks (:func:`linger.tl.group_means`) each type has
+        its own. The covariance of edges and log fold changes is the difference between the groups of what each cell has along the edges, so it is
+        tested as activity is, by samples.
+    layer
+        Layer of the values that all methods but the first read; None takes ``X`` (expression) or counts as :func:`linger.tl.fit` does.
+    %(keys)s
     key_added
-        Suffix of the scores, and key of the result.
+        Suffix of the scores, key of the fit and of the result.
     %(copy)s
 
     Returns
     -------
-    None, or the copy. Writes ``uns["linger"]["drivers"]`` of the expression modality (:func:`linger.get.drivers` returns it): columns ``within``
+    None, or the copy. Writes ``uns["linger"]["drivers"]`` of the expression modality (``"drivers_expression"`` and so on by the other methods;
+    :func:`linger.get.drivers` returns it): columns ``within``
     (where given), ``group``, ``reference``, ``tf``, ``difference`` of the mean activities, ``statistic`` (t), ``p_value``, ``p_adj``, and the numbers
-    compared, ``n_group`` and ``n_reference``. Where one side has fewer than two cells or samples nothing is tested: NaN.
+    compared, ``n_group`` and ``n_reference``; by the last two methods also ``correlation`` of edges and log fold changes. Where one side has fewer than two cells or samples nothing is tested: NaN.
 
     Raises
     ------
@@ -93,20 +108,26 @@ def drivers(
     [12, 12, 12]
     """
     valid_key(key_added)
+    if method not in get_args(DriverMethod):
+        msg = f"method must be one of {', '.join(map(repr, get_args(DriverMethod)))}, found {method!r}."
+        raise ValueError(msg)
     source = expression_of(adata, rna_key)
-    score = f"score_{key_added}"
-    if score not in source.obsm:
-        msg = f"There is no TF activity in obsm[{score!r}]. Call lg.tl.tf_activity(adata, net) first."
-        raise KeyError(msg)
     covariates = [covariates] if isinstance(covariates, str) else list(covariates)
     used = list(dict.fromkeys(name for name in (groupby, within, sample_key) if name is not None))
     if set(used) & set(covariates):
         msg = f"{preview(sorted(set(used) & set(covariates)))} cannot be a covariate too: it says what is compared."
         raise ValueError(msg)
     obs = _obs(adata, source, [*used, *covariates])
-    cells = _cells(
-        obs[used], _model_columns(obs[covariates]), pd.DataFrame(source.obsm[score]), groupby, within, sample_key
-    )
+    profiles = None
+    if method == "activity":
+        scores = _activity(source, key_added)
+    elif method == "expression":
+        scores = _expression(source, layer, key_added)
+    else:
+        options: dict[str, Any] = {"key": key_added, "rna_key": rna_key, "atac_key": atac_key, "layer": layer}
+        types = None if within is None else obs[within]
+        scores, profiles = network_scores(adata, method, types=types, groupby=within, **options)
+    cells = _cells(obs[used], _model_columns(obs[covariates]), scores, profiles, groupby, within, sample_key)
     tables = [_test(cells, each).assign(**each.names) for each in _comparisons(cells, groups, reference, groupby)]
     found = pd.concat(tables, ignore_index=True)
     tested = found["p_value"].notna()
@@ -121,24 +142,47 @@ def drivers(
         "reference",
         "tf",
         "difference",
+        "correlation",
         "statistic",
         "p_value",
         "p_adj",
         "n_group",
         "n_reference",
     ]
-    found = found[[column for column in shown if column != "within" or within is not None]]
+    left_out = {"within": within is None, "correlation": profiles is None}
+    found = found[[column for column in shown if not left_out.get(column)]]
     target = adata.copy() if copy else adata
     uns = expression_of(target, rna_key).uns
     ordered = found.sort_values(["p_value", *[name for name in ("within", "group", "tf") if name in found]])
-    uns[key_added] = dict(uns.get(key_added, {})) | {"drivers": ordered.reset_index(drop=True)}
+    uns[key_added] = dict(uns.get(key_added, {})) | {drivers_slot(method): ordered.reset_index(drop=True)}
     return target if copy else None
+
+
+def _activity(source: AnnData, key_added: str) -> pd.DataFrame:
+    score = f"score_{key_added}"
+    if score not in source.obsm:
+        msg = f"There is no TF activity in obsm[{score!r}]. Call lg.tl.tf_activity(adata, net) first."
+        raise KeyError(msg)
+    return pd.DataFrame(source.obsm[score])
+
+
+def _expression(source: AnnData, layer: str | None, key_added: str) -> pd.DataFrame:
+    """Return the expression of the TFs with an activity, or else of those marked as TFs; counts are scaled and logged."""
+    scored = source.obsm.get(f"score_{key_added}")
+    tfs = source.var_names.intersection(scored.columns) if scored is not None else source.var_names[tf_mask(source)]
+    if not len(tfs):
+        msg = "None of the TFs with an activity is among the genes, so their expression cannot be tested."
+        raise ValueError(msg)
+    values = expression_values(source, layer, as_they_are=False)[:, source.var_names.get_indexer(tfs)]
+    return pd.DataFrame(values.toarray() if isinstance(values, sparse.csr_matrix) else values, source.obs_names, tfs)
 
 
 class _Cells(NamedTuple):
     """Cells that have a group (and a type, a sample, covariates)."""
 
     activity: pd.DataFrame
+    profiles: sparse.csr_matrix | None
+    """Log-normalised expression or accessibility, for methods that correlate with its changes."""
     group: np.ndarray
     within: np.ndarray
     sample: np.ndarray | None
@@ -150,6 +194,15 @@ class _Cells(NamedTuple):
         if self.sample is not None:
             activity, model = (part.groupby(self.sample[chosen]).mean() for part in (activity, model))
         return activity.to_numpy(float), model.to_numpy(float)
+
+    def mean_profile(self, profiles: sparse.csr_matrix, chosen: np.ndarray) -> np.ndarray:
+        """Return the mean profile of the chosen cells, every sample counting alike."""
+        weight = np.ones(chosen.sum())
+        if self.sample is not None:
+            weight = 1 / pd.Series(self.sample[chosen]).map(pd.Series(self.sample[chosen]).value_counts()).to_numpy(
+                float
+            )
+        return np.asarray(profiles[chosen].T @ (weight / weight.sum())).ravel()
 
 
 class _Comparison(NamedTuple):
@@ -171,6 +224,7 @@ def _cells(
     labels: pd.DataFrame,
     model: pd.DataFrame,
     activity: pd.DataFrame,
+    profiles: sparse.csr_matrix | None,
     groupby: str,
     within: str | None,
     sample_key: str | None,
@@ -190,7 +244,8 @@ def _cells(
         _one_value_a_sample(model, keys)
     types = np.full(len(labels), "all", dtype=object) if within is None else labels[within].to_numpy()
     sample = None if sample_key is None else labels[sample_key].to_numpy()
-    return _Cells(activity, labels[groupby].to_numpy(), types, sample, model)
+    profiles = None if profiles is None else profiles[kept.to_numpy()]
+    return _Cells(activity, profiles, labels[groupby].to_numpy(), types, sample, model)
 
 
 def _model_columns(covariates: pd.DataFrame) -> pd.DataFrame:
@@ -244,10 +299,16 @@ def _test(cells: _Cells, comparison: _Comparison) -> pd.DataFrame:
     (mine, mine_model), (other, other_model) = (cells.units(side) for side in (comparison.mine, comparison.other))
     found = pd.DataFrame({"tf": cells.activity.columns.astype(str)})
     found["n_group"], found["n_reference"] = len(mine), len(other)
-    found["difference"] = found["statistic"] = found["p_value"] = np.nan
+    found[["difference", "correlation", "statistic", "p_value"]] = np.nan
     if not (len(mine) and len(other)):
         return found
     found["difference"] = mine.mean(axis=0) - other.mean(axis=0)
+    if cells.profiles is not None:
+        mine_mean, other_mean = (
+            cells.mean_profile(cells.profiles, side) for side in (comparison.mine, comparison.other)
+        )
+        spread = (mine_mean - other_mean).std()
+        found["correlation"] = found["difference"] / spread if spread > 0 else np.nan
     if min(len(mine), len(other)) < 2:
         return found
     both = np.vstack([mine, other])

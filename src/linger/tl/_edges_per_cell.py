@@ -21,7 +21,7 @@ def edges_per_cell(
     edges: Iterable[tuple[str, str]] | pd.DataFrame,
     *,
     kind: Kind = "trans",
-    weights: Literal["paper", "paper_raw"] = "paper",
+    weights: Literal["paper", "shrunk", "paper_raw"] = "paper",
     n_neighbors: int = 30,
     neighbors_key: str | None = None,
     rna_key: str = "rna",
@@ -40,7 +40,7 @@ def edges_per_cell(
     kind
         ``"trans"``, ``"cis"`` or ``"binding"``.
     weights
-        ``"paper"`` or ``"paper_raw"``, as in :func:`linger.get.matrix`.
+        ``"paper"``, ``"shrunk"`` or ``"paper_raw"``, as in :func:`linger.get.matrix`.
     %(smoothing)s
     %(keys)s
     %(layer)s

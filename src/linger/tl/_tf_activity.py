@@ -97,7 +97,7 @@ def tf_activity(
         raise ValueError(msg)
     source = expression_of(adata, rna_key)
     net = checked_net(net, source.var_names, n_min, weighted=method != "aucell")
-    values = _values(source, layer, as_they_are=method in _AS_THEY_ARE)
+    values = expression_values(source, layer, as_they_are=method in _AS_THEY_ARE)
     score, p_adj = _run(_filled(values, source), net, method, n_min, options)
     target = adata.copy() if copy else adata
     obsm = expression_of(target, rna_key).obsm
@@ -134,7 +134,7 @@ def checked_net(net: pd.DataFrame, genes: pd.Index, n_min: int, *, weighted: boo
     return net[["source", "target", "weight"] if weighted else ["source", "target"]]
 
 
-def _values(adata: AnnData, layer: str | None, *, as_they_are: bool) -> sparse.csr_matrix | np.ndarray:
+def expression_values(adata: AnnData, layer: str | None, *, as_they_are: bool) -> sparse.csr_matrix | np.ndarray:
     """Return values in memory, counts logged unless only ranks matter."""
     from linger.pp._embedding import log_normalize_depth
 
