@@ -40,6 +40,7 @@ def find_columns(
             f"Rename them: {', '.join(missing)}."
         )
         raise KeyError(msg)
+    table = table.loc[:, ~table.columns.duplicated()]
     return pd.DataFrame({ours: table[column] for ours, column in found.items() if column is not None})
 
 
@@ -60,7 +61,10 @@ def read_table(table: str | Path | pd.DataFrame) -> pd.DataFrame:
         msg = f"There is no file {path}."
         raise FileNotFoundError(msg)
     try:
-        return pd.read_csv(path, sep="," if ".csv" in path.suffixes else "\t", low_memory=False)
+        # NA and nan are genes, too
+        return pd.read_csv(
+            path, sep="," if ".csv" in path.suffixes else "\t", low_memory=False, keep_default_na=False, na_values=[""]
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         msg = f"{path} is no table: {error}"
         raise ValueError(msg) from error

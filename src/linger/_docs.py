@@ -48,7 +48,7 @@ copy
     Return a changed copy and leave `mdata` as it is.""",
     weights="""\
 weights
-    How a group or a cell weighs the graph. ``"paper"``: as above, the exponent s being the importance divided by sqrt(N - 1) for N
+    How a group or a cell weighs the graph. ``"paper"``: as in :func:`linger.get.matrix`, the exponent s being the importance divided by sqrt(N - 1) for N
     metacells (a mean correlation) and clipped to [0, 1]. ``"shrunk"``: the same with strengths held to what is known without the
     networks where these predict nothing: each of alpha, beta and gamma is r times itself plus 1 - r times its mean (of the TF's alphas, of all beta, all
     gamma), r = sqrt(max(R2, 0)) of the gene in held-out cells (``FitConfig(n_folds=)``; of a peak the mean over its genes). Then all linked pairs have an
@@ -63,6 +63,11 @@ per
 min_z
     Keep edges with (z among the targets of the source + z among the sources of the target) / 2 above this; the authors of the
     method use 1.96. z is taken over the sources and targets chosen, edges of 0 included.""",
+    support="""\
+support
+    None: a gene sees all of a TF's change, as its network does. ``"peaks"``: it sees the share p / (p + mean p), p being the sum over peaks of the
+    TF's binding times the peak's cis strength and decay, and the mean over genes. Networks take correlated TFs for each other; what a TF can reach through
+    peaks tells them apart, which ranks its direct targets better. TFs then have no effect on genes without a peak they bind.""",
     smoothing="""\
 n_neighbors
     Cells that a single cell is averaged over, itself included, nearest in a joint embedding; 1 takes the cell alone.

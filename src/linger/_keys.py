@@ -49,6 +49,11 @@ TF_MODULE: Final = "tf_module"  # rna.var
 MODULE_LOADINGS: Final = "module_loadings"  # rna.varm, genes x modules
 EDGES: Final = "edges"  # rna.obsm, cells x edges
 
+PERTURBATION: Final = "perturbation"  # rna.obsm, cells x genes; rna.varm, genes x groups; uns: doses, genes, groups
+PREDICTED: Final = "predicted"  # rna.obsm, cells x genes: before the perturbation
+SCREEN: Final = "screen"  # rna.varm, genes x TFs x groups; uns: TFs, dose, groups
+SHIFT: Final = "shift"  # rna.obsm, cells x dimensions; uns
+
 # what a fit writes
 FIT_SLOTS: Final = (TRANS, TRANS_SIGN, CIS, CIS_SIGN, BINDING)
 DOMINANCE_COLUMNS: Final = (
@@ -67,6 +72,9 @@ FIT_RECORDS: Final = (
     "traits",
     "drivers_transcriptomic",
     "drivers_epigenetic",
+    PERTURBATION,
+    SCREEN,
+    SHIFT,
 )  # uns
 
 COUNTS_LAYER: Final = "counts"

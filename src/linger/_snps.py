@@ -49,21 +49,28 @@ def read_snps(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def chromosome_names(names: pd.Series) -> pd.Series:
-    """Return names such as "chr1", "chrX", "chrM" of any spelling: "1", "01", "Chr1", "x", "23", "MT".
+    """Return names such as "chr1", "chrX", "chrM" of any spelling: "1", "01", "Chr1", "x", "MT", and the bare codes 23 to 26 of PLINK.
 
     Examples
     --------
     >>> chromosome_names(pd.Series(["1", "01", " CHR2", "x", "23", "MT", 7.0])).tolist()
     ['chr1', 'chr1', 'chr2', 'chrX', 'chrX', 'chrM', 'chr7']
     """
-    bare = names.astype(str).str.strip().str.replace(r"^chr", "", case=False, regex=True).str.removesuffix(".0")
+    text = names.astype(str).str.strip()
+    bare = text.str.replace(r"^chr", "", case=False, regex=True).str.removesuffix(".0")
+    coded = ~text.str.contains(
+        r"^chr", case=False, regex=True
+    )  # chr23 is a chromosome of zebrafish, 23 a code of PLINK
     bare = bare.str.replace(r"^0+(?=\d)", "", regex=True)
     bare = bare.where(~bare.str.fullmatch(r"[xymtXYMT]+"), bare.str.upper())
-    return "chr" + bare.replace({"23": "X", "24": "Y", "25": "X", "26": "M", "MT": "M", "XY": "X"})
+    codes = {"23": "X", "24": "Y", "25": "X", "26": "M"}
+    return "chr" + bare.where(~coded, bare.replace(codes)).replace({"MT": "M", "XY": "X"})
 
 
-def gene_p_values(snps: pd.DataFrame, rna: AnnData, window: int) -> pd.Series:
+def gene_p_values(snps: pd.DataFrame, rna: AnnData, window: int, *, per_snp: bool = True) -> pd.Series:
     """Return the smallest p-value of the SNPs within half of `window` of each gene's TSS; genes without one are left out.
+
+    With `per_snp` it is multiplied by the number of SNPs there (Bonferroni): the smallest of hundreds is small by chance.
 
     Raises
     ------
@@ -89,7 +96,8 @@ def gene_p_values(snps: pd.DataFrame, rna: AnnData, window: int) -> pd.Series:
         # minima over consecutive runs: reduceat takes every other slice of (first, last, first, last, ...)
         bounds = np.column_stack([first[near], last[near]]).ravel()
         p_value = np.minimum.reduceat(np.append(here["p_value"].to_numpy(), np.inf), bounds)[::2]
-        parts.append(pd.Series(p_value, index=genes.index[near]))
+        number = (last - first)[near] if per_snp else 1
+        parts.append(pd.Series(np.minimum(p_value * number, 1), index=genes.index[near]))
     if not parts:
         msg = f"No gene has a SNP within {window // 2:,} bp of its TSS. Are SNPs and genes of the same genome build?"
         raise ValueError(msg)

@@ -11,6 +11,10 @@ from linger._keys import (
     FIT_RECORDS,
     FIT_SLOTS,
     MODULE_LOADINGS,
+    PERTURBATION,
+    PREDICTED,
+    SCREEN,
+    SHIFT,
     SPECIFIC_PEAKS,
     TF_IMPORTANCE,
     slot,
@@ -36,8 +40,10 @@ def drop_derived(mdata: MuData, key: str) -> None:
     """Remove what describes a fit or was made from it, so that nothing of an earlier one passes for the next one's."""
     for adata in mdata.mod.values():
         adata.var.drop(columns=[slot(key, name) for name in FIT_COLUMNS], errors="ignore", inplace=True)
-        adata.obsm.pop(slot(key, EDGES), None)
-        adata.varm.pop(slot(key, MODULE_LOADINGS), None)
+        for name in (EDGES, PERTURBATION, PREDICTED, SHIFT, f"{SHIFT}_control"):
+            adata.obsm.pop(slot(key, name), None)
+        for name in (MODULE_LOADINGS, PERTURBATION, SCREEN):
+            adata.varm.pop(slot(key, name), None)
     for uns in (mdata.uns, *(adata.uns for adata in mdata.mod.values() if key in adata.uns)):
         uns[key] = {name: value for name, value in uns.get(key, {}).items() if name not in FIT_RECORDS}
 

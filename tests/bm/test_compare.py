@@ -147,3 +147,50 @@ def test_by_distance_holds_every_pair_once(fitted):
         lg.bm.by_distance(fitted, scores, truth=truth, edges=[5, 5])
     with pytest.raises(ValueError, match="No pair"):
         lg.bm.by_distance(fitted, scores, truth=truth, universe=pd.DataFrame({"source": ["x"], "target": ["y"]}))
+
+
+def test_cis_is_ranked_gene_by_gene_among_linked_pairs(fitted, toy_metacells):
+    cis = lg.get.network(fitted, "cis")
+    truth = cis.head(80)
+    options = {"kind": "cis", "mdata": fitted, "metacells": toy_metacells}
+    found = lg.bm.compare({"ours": cis}, truth, **options)
+    expected = lg.bm.evaluate(cis, truth, by="target", universe=lg.bm.universe(fitted, kind="cis"))
+    ours = found[found["method"] == "ours"].set_index("name")
+    np.testing.assert_allclose(ours["auroc"], expected["auroc"])
+    by_peak = lg.bm.compare({"ours": cis}, truth, by="source", **options)
+    assert by_peak.loc[by_peak["method"] == "degree in the truth", "auroc"].max() > 0  # the genes' degrees rank here
+    with pytest.raises(ValueError, match="Is kind='trans' right"):
+        lg.bm.compare({"ours": cis}, truth, mdata=fitted, metacells=toy_metacells)
+    with pytest.raises(ValueError, match="both mdata= and metacells="):
+        lg.bm.compare({"ours": cis}, truth, mdata=fitted)
+
+
+def test_labels_say_what_is_true(nets):
+    networks, truth, frame = nets
+    labelled = frame.assign(label=frame.index.isin(truth.index))
+    for function in (lg.bm.evaluate, lg.bm.f1_at_quantiles):
+        pd.testing.assert_frame_equal(function(networks["good"], labelled), function(networks["good"], truth))
+    assert lg.bm.degree(frame, labelled)["weight"].tolist() == lg.bm.degree(frame, truth)["weight"].tolist()
+    with pytest.raises(ValueError, match="true or false"):
+        lg.bm.evaluate(networks["good"], labelled.assign(label="yes"))
+
+
+def test_thinned_curves_keep_their_top():
+    n = 20_000
+    frame = pd.DataFrame({"source": "a", "target": [f"g{i}" for i in range(n)], "weight": np.arange(n, 0, -1.0)})
+    curve = lg.bm.curves({"one": frame}, frame.head(50), n_points=100)
+    assert len(curve) <= 100
+    assert ((curve["tpr"] > 0.1) & (curve["precision"] == 1)).sum() > 20
+
+
+def test_summary_of_one_row_is_refused_and_names_may_be_numbers(nets):
+    networks, truth, _ = nets
+    table = lg.bm.compare({64: networks["good"], 128: networks["poor"]}, truth)
+    assert lg.bm.summarize(table, reference=64).loc[128, "p_value"] < 1
+    with pytest.raises(ValueError, match="by=None"):
+        lg.bm.summarize(lg.bm.compare(networks, truth, by=None), reference="good")
+
+
+def test_distance_groups_where_nothing_matches(fitted):
+    with pytest.raises(ValueError, match="No true edge"):
+        lg.bm.by_distance(fitted, lg.get.network(fitted, "cis"), truth=pd.DataFrame({"source": ["x"], "target": ["y"]}))

@@ -171,3 +171,48 @@ def test_real_tables(real_data):
     assert len(truth.pairs(real_data / "tf_targets_collectri" / "collectri.csv")) > 40_000
     sets = truth.gene_sets(next((real_data / "tf_targets_enrichr_consensus").glob("ENCODE*")))
     assert {"NANOG", "ETS1"} <= set(sets["source"])
+
+
+def test_labels_of_known_pairs_are_kept(real_data):
+    table = pd.DataFrame({"TF": ["A", "A", "B"], "Target": ["x", "y", "x"], "Label": [1, 0, 1], "Score": 0.5})
+    assert truth.pairs(table)["label"].tolist() == [True, False, True]
+    beeline = truth.pairs(real_data / "beeline" / "mHSC-E_pairs.csv")
+    assert beeline["label"].sum() == 676
+    assert len(lg.bm.splits.negatives(beeline)) <= 676
+
+
+def test_words_for_signs_and_genes_called_na(tmp_path, caplog):
+    words = pd.DataFrame(
+        {"tf": list("ABCDE"), "target": "x", "mode": ["activation", "-", "positive", "Unknown", "odd"]}
+    )
+    assert truth.pairs(words)["sign"].tolist() == [1, -1, 1, 0, 0]
+    assert "'odd'" in caplog.text
+    table = tmp_path / "pairs.csv"
+    table.write_text("tf,target\nA,NA\nA,nan\nA,b\n")
+    assert sorted(truth.pairs(table)["target"]) == ["NA", "b", "nan"]
+
+
+def test_a_gene_by_two_names_is_one_pair():
+    import anndata
+    import mudata
+
+    rna = anndata.AnnData(np.ones((2, 3)), var=pd.DataFrame(index=["TF1", "AARS1", "C10orf105"]))
+    with mudata.set_options(pull_on_update=False):
+        mdata = mudata.MuData({"rna": rna})
+    pairs = pd.DataFrame({"source": "TF1", "target": ["AARS1", "AARS", "C10ORF105"], "sign": [1, -1, 1]})
+    found = truth.match(mdata, pairs)
+    assert found[["target", "sign"]].to_numpy().tolist() == [["AARS1", 0], ["C10orf105", 1]]
+    with pytest.raises(ValueError, match="another species"):
+        truth.match(mdata, pd.DataFrame({"source": ["Tf1"], "target": ["Aars1"]}))
+
+
+def test_chromosomes_called_23_are_not_x(mdata):
+    from linger._snps import chromosome_names
+
+    assert chromosome_names(pd.Series(["chr23", "23", "chrX", "MT", "24.0"])).tolist() == [
+        "chr23",
+        "chrX",
+        "chrX",
+        "chrM",
+        "chrY",
+    ]

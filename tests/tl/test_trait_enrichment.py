@@ -50,13 +50,15 @@ def test_a_gene_has_the_smallest_p_value_within_its_window(typed):
     snps = pd.DataFrame(
         {"chrom": chrom, "pos": rng.integers(0, int(var["tss"].max()), 400), "p_value": rng.random(400)}
     )
-    found = gene_p_values(snps, typed["rna"], 150_001)
+    found = gene_p_values(snps, typed["rna"], 150_001, per_snp=False)
+    corrected = gene_p_values(snps, typed["rna"], 150_001)
     assert 20 < len(found) < len(var)
     for gene, row in var.iterrows():
         near = snps[(snps["chrom"] == row["chrom"]) & ((snps["pos"] - row["tss"]).abs() <= 75_000)]
         assert (gene in found.index) == (len(near) > 0)
         if len(near):
             assert found[gene] == near["p_value"].min()
+            assert corrected[gene] == pytest.approx(min(1, near["p_value"].min() * len(near)))
     with pytest.raises(ValueError, match="same genome build"):
         gene_p_values(snps.assign(pos=10**9), typed["rna"], 1000)
 
@@ -202,3 +204,31 @@ def test_types_cannot_be_compared_by_one_tf():
     counted = _Counts(sparse.csr_matrix(np.ones((1, 5))), np.array([1, 0, 0, 1, 0], dtype=bool))
     found = _of_groups(counted, pd.DataFrame([[1.0, 2.0]], columns=["A", "B"]), 1, 99, 0)
     assert found[["p_value", "p_adj"]].isna().all(axis=None)
+
+
+def test_a_gwas_without_signal_has_no_trait_genes(typed):
+    """Thousands of SNPs a window, uniform p-values: without a correction every gene would pass."""
+    rng, var = np.random.default_rng(1), typed["rna"].var
+    n = 100_000
+    snps = pd.DataFrame(
+        {
+            "chrom": rng.choice(var["chrom"].astype(str).unique(), n),
+            "pos": rng.integers(0, int(var["tss"].max()), n),
+            "p_value": rng.random(n),
+        }
+    )
+    with pytest.raises(ValueError, match="None of the"):
+        lg.tl.trait_enrichment(typed, snps, window=1_000_000)
+    lg.tl.trait_enrichment(typed, snps, window=1_000_000, correct_for_snps=False, n_targets=10, n_permutations=9)
+    assert len(lg.get.traits(typed, "genes")) > len(var) / 2
+
+
+def test_a_table_may_be_a_file(typed, tmp_path):
+    gene = typed["rna"].var.iloc[20]
+    snps = pd.DataFrame({"chrom": [gene["chrom"]], "pos": [gene["tss"]], "p_value": [1e-9]})
+    snps.to_csv(tmp_path / "gwas.tsv", sep="\t", index=False)
+    tables = []
+    for given in (snps, tmp_path / "gwas.tsv"):
+        lg.tl.trait_enrichment(typed, given, n_targets=10, n_permutations=9)
+        tables.append(lg.get.traits(typed, "genes"))
+    pd.testing.assert_frame_equal(*tables)

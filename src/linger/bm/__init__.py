@@ -7,6 +7,7 @@ from linger.bm._compare import compare, summarize
 from linger.bm._curves import curves, f1_at_quantiles
 from linger.bm._evaluate import evaluate
 from linger.bm._expression_fit import expression_fit
+from linger.bm._knockouts import knockouts
 from linger.bm._paired_test import paired_test
 from linger.bm._recovery import recovery
 
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate",
     "expression_fit",
     "f1_at_quantiles",
+    "knockouts",
     "paired_test",
     "recovery",
     "splits",

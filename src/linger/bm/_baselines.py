@@ -11,6 +11,7 @@ from scipy import sparse
 from linger._docs import docs
 from linger._keys import D0, DEFAULT_KEY, DISTANCE, MOTIF, Kind, slot
 from linger._validate import columns, modality, tf_mask
+from linger.bm._evaluate import true_edges
 from linger.get._graph import fitted_slot
 from linger.tl._design import read_values
 
@@ -129,8 +130,7 @@ def degree(pairs: pd.DataFrame, truth: pd.DataFrame, *, side: Literal["source", 
     """
     for frame, name in ((pairs, "pairs"), (truth, "truth")):
         columns(frame, ["source", "target"], name, f"{name}.rename(columns=...)")
-    asked, known = (frame[["source", "target"]].astype(str) for frame in (pairs, truth))
-    known = known.drop_duplicates()
+    asked, known = pairs[["source", "target"]].astype(str), true_edges(truth)
     total = asked[side].map(known[side].value_counts()).fillna(0).astype(int)
     own = pd.MultiIndex.from_frame(asked).isin(pd.MultiIndex.from_frame(known))
     return pairs[["source", "target"]].assign(weight=total.to_numpy() - own)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, DISTANCE
-from linger.bm._evaluate import evaluate
+from linger.bm._evaluate import MEASURES, evaluate, rank_pairs, true_edges
 from linger.get._graph import fitted_slot
 
 if TYPE_CHECKING:
@@ -81,12 +81,13 @@ def by_distance(
     if not pairs["distance"].notna().any():
         msg = "No pair of the universe is linked within these distances. Are its names those of the data?"
         raise ValueError(msg)
-    known = pd.MultiIndex.from_frame(truth[["source", "target"]].astype(str))
+    known = pd.MultiIndex.from_frame(true_edges(truth))
+    rank_pairs(scores, truth, pairs[["source", "target"]])  # raises where nothing matches
     rows = {}
     for label, group in pairs.groupby("distance", observed=True):
         if pd.MultiIndex.from_frame(group[["source", "target"]]).isin(known).any():
             rows[label] = evaluate(scores, truth, by=None, universe=group).iloc[0]
         else:
             rows[label] = pd.Series({"n_pos": 0, "n": len(group)})
-    table = pd.DataFrame(rows).T.rename_axis("distance")
+    table = pd.DataFrame(rows).T.rename_axis("distance")[MEASURES]
     return table.astype({"n_pos": int, "n": int})

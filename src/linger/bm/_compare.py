@@ -12,6 +12,7 @@ from linger._docs import docs
 from linger._keys import DEFAULT_KEY, MOTIF, Kind, slot
 from linger._validate import columns, preview
 from linger.bm._baselines import BASELINES, baseline, degree
+from linger.bm._baselines import universe as all_pairs
 from linger.bm._evaluate import evaluate
 from linger.bm._paired_test import paired_test
 
@@ -27,7 +28,7 @@ def compare(
     truth: pd.DataFrame,
     *,
     universe: pd.DataFrame | None = None,
-    by: Literal["source", "target"] | None = "source",
+    by: Literal["auto", "source", "target"] | None = "auto",
     mdata: MuData | None = None,
     metacells: MuData | None = None,
     kind: Kind = "trans",
@@ -45,15 +46,15 @@ def compare(
     truth
         Columns source, target: the true edges.
     universe
-        The pairs to rank, columns source, target; None takes every source with every target that all networks hold, self-pairs left out. Pairs
-        that a network does not score get its lowest rank.
+        The pairs to rank, columns source, target; None takes every source with every target that all networks hold, self-pairs left out, and of
+        cis with `mdata` the linked ones of these. Pairs that a network does not score get its lowest rank.
     by
-        Score every source, every target, or (None) all pairs together.
+        Score every source, every target, or (None) all pairs together; ``"auto"`` scores every source, of cis every target.
     mdata, metacells
         Give both for the baselines that need data: correlation, distance or motif, accessibility, expression. Random and the degree in
-        the truth (:func:`linger.bm.degree`; of the target, for ``by="target"`` and cis of the source) are always there.
+        the truth (:func:`linger.bm.degree`; of the target, or where targets are scored of the source) are always there.
     kind
-        Which kind of network it is; for the baselines.
+        Which kind of network it is.
     %(key)s
     %(keys)s
     %(rng)s
@@ -77,14 +78,24 @@ def compare(
     >>> table.groupby("method", sort=False)["auroc"].mean()["mine"]
     np.float64(1.0)
     """
+    if (mdata is None) != (metacells is None):
+        msg = "Baselines from data need both mdata= and metacells=. Give both, or neither."
+        raise ValueError(msg)
+    if by == "auto":
+        by = "target" if kind == "cis" else "source"
     pairs = shared_pairs(networks, universe)
-    rivals = _trivial(pairs, truth, "source" if by == "target" or kind == "cis" else "target", rng)
+    if universe is None and kind == "cis" and mdata is not None:
+        pairs = pairs.merge(all_pairs(mdata, kind=kind, key=key, rna_key=rna_key), on=["source", "target"])
+    by_target = by == "target" or (by is None and kind == "cis")
+    side: Literal["source", "target"] = "source" if by_target else "target"
+    rivals = _trivial(pairs, truth, side, rng)
     if mdata is not None and metacells is not None:
         for rival in (rival for rival in BASELINES[kind] if rival != "random"):
             if rival != "motif" or slot(key, MOTIF) in mdata.varp:
                 rivals[rival] = baseline(
                     mdata, metacells, kind=kind, method=rival, key=key, rna_key=rna_key, atac_key=atac_key
                 )
+                _refuse_foreign(rivals[rival], pairs, kind)
     taken = [name for name in networks if name in rivals]
     if taken:
         msg = f"{preview(taken)} is the name of a baseline. Call the network otherwise."
@@ -119,6 +130,8 @@ def summarize(table: pd.DataFrame, *, reference: str | None = None, value: str =
     ------
     KeyError
         If a column or the reference is missing.
+    ValueError
+        If there is a reference and fewer than two TFs or genes are scored.
 
     Examples
     --------
@@ -137,11 +150,20 @@ def summarize(table: pd.DataFrame, *, reference: str | None = None, value: str =
     summary["n_undefined"] = grouped.size() - summary["n"]
     if reference is None:
         return summary
+    if table["name"].nunique() < 2:
+        msg = "A test needs several TFs or genes; this table has one row a method (by=None). Compare with by='source' or 'target'."
+        raise ValueError(msg)
     single = {method: rows.set_index("name") for method, rows in grouped}
     for method in summary.index.drop(reference):
-        test = paired_test(single[reference], single[str(method)], value=value)
+        test = paired_test(single[reference], single[method], value=value)
         summary.loc[method, ["difference", "p_value"]] = [test["difference"], test["p_value"]]
     return summary
+
+
+def _refuse_foreign(scores: pd.DataFrame, pairs: pd.DataFrame, kind: Kind) -> None:
+    if not (pairs["source"].isin(scores["source"]) & pairs["target"].isin(scores["target"])).any():
+        msg = f"None of the pairs is one of a {kind!r} network of the data. Is kind={kind!r} right, and are names those of the data?"
+        raise ValueError(msg)
 
 
 def shared_pairs(networks: Mapping[str, pd.DataFrame], universe: pd.DataFrame | None) -> pd.DataFrame:

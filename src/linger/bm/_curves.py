@@ -30,7 +30,7 @@ def curves(
     universe
         The pairs to rank, as in :func:`linger.bm.compare`.
     n_points
-        Thresholds kept of each curve, evenly spaced in rank; curves of scikit-learn hold all.
+        Thresholds kept of each curve, half of them evenly spaced in rank, half in recall; curves of scikit-learn hold all.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def curves(
         chance = positive.mean()
         called = tpr * chance + fpr * (1 - chance)
         precision = np.divide(tpr * chance, called, out=np.ones_like(called), where=called > 0)
-        kept = np.unique(np.linspace(0, len(fpr) - 1, min(n_points, len(fpr))).round().astype(int))
+        kept = _thinned(tpr, n_points)
         table = pd.DataFrame({"method": name, "fpr": fpr, "tpr": tpr, "precision": precision}).iloc[kept]
         table["auroc"], table["average_precision"] = (
             roc_auc_score(positive, weight),
@@ -65,6 +65,15 @@ def curves(
         )
         parts.append(table.assign(chance=chance))
     return pd.concat(parts, ignore_index=True)
+
+
+def _thinned(recall: np.ndarray, n_points: int) -> np.ndarray:
+    """Return positions on a curve, evenly spaced in rank and in recall: the strongest edges are few of many ranks."""
+    if len(recall) <= n_points:
+        return np.arange(len(recall))
+    half = max(2, n_points // 2)
+    by_rank = np.linspace(0, len(recall) - 1, half).round().astype(int)
+    return np.union1d(by_rank, np.searchsorted(recall, np.linspace(0, 1, half)))
 
 
 def f1_at_quantiles(

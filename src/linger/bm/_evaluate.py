@@ -10,6 +10,8 @@ from scipy.stats import rankdata
 
 from linger._validate import columns
 
+MEASURES = ["auroc", "aupr_ratio", "f1", "early_precision_ratio", "n_pos", "n"]
+
 
 def evaluate(
     scores: pd.DataFrame,
@@ -25,7 +27,7 @@ def evaluate(
     scores
         Columns source, target, weight; higher means likelier. Pairs must be unique.
     truth
-        Columns source, target: the true edges. Other columns are ignored.
+        Columns source, target: the true edges; where there is a column label (true or false), those that are true. Other columns are ignored.
     by
         Score every source (TF) over its targets, every target over its sources, or (None) all pairs together.
     universe
@@ -63,6 +65,17 @@ def evaluate(
     return _metrics(group, pairs["weight"].to_numpy(dtype=np.float64), pairs["positive"].to_numpy())
 
 
+def true_edges(truth: pd.DataFrame) -> pd.DataFrame:
+    """Return source and target of the true edges, once each; of a table with labels those labelled true."""
+    if "label" in truth:
+        labels = truth["label"]
+        if not labels.isin([True, False, 0, 1]).all():
+            msg = f"The labels of a truth set must be true or false (1 or 0), found {list(labels[~labels.isin([True, False, 0, 1])].unique()[:3])}."
+            raise ValueError(msg)
+        truth = truth[labels.astype(bool)]
+    return truth[["source", "target"]].astype(str).drop_duplicates()
+
+
 def rank_pairs(
     scores: pd.DataFrame, truth: pd.DataFrame, universe: Literal["rows", "product"] | pd.DataFrame
 ) -> pd.DataFrame:
@@ -73,9 +86,7 @@ def rank_pairs(
         msg = "Scores must have unique (source, target) pairs and no NaN. Aggregate them first, for example by groupby().max()."
         raise ValueError(msg)
     pairs = _pairs(scores, universe)
-    positive = pd.MultiIndex.from_frame(pairs[["source", "target"]]).isin(
-        pd.MultiIndex.from_frame(truth[["source", "target"]].astype(str))
-    )
+    positive = pd.MultiIndex.from_frame(pairs[["source", "target"]]).isin(pd.MultiIndex.from_frame(true_edges(truth)))
     if not positive.any():
         msg = "No true edge is among the pairs that are ranked. Do scores and truth use the same names (symbols, peak format, species)?"
         raise ValueError(msg)

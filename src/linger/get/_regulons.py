@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, TRANS_SIGN
+from linger._logging import logger
 from linger._validate import known_names
 from linger.get._graph import fitted_slot
 from linger.get._matrix import matrix
@@ -83,6 +84,12 @@ def regulons(
         raise ValueError(msg)
     found = matrix(mdata, "trans", group=group, weights=weights, key=key, rna_key=rna_key, atac_key=atac_key)
     raw = found.matrix.toarray()
+    if n_targets > raw.shape[1] / 2:
+        logger.warning(
+            "%d targets are more than half of the %d genes, so regulons hardly differ. Lower n_targets.",
+            n_targets,
+            raw.shape[1],
+        )
     tf, gene = np.nonzero(raw)
     net = pd.DataFrame(
         {

@@ -51,7 +51,7 @@ def snp_peaks(
 
     Returns
     -------
-    One row a SNP, peak and gene: ``snp`` (where the table names them), ``chrom``, ``pos``, ``p_value``, ``peak``, ``snp_distance`` (0 within the peak), ``gene``,
+    One row a SNP (by its smallest p-value where it is listed several times), peak and gene: ``snp`` (where the table names them), ``chrom``, ``pos``, ``p_value``, ``peak``, ``snp_distance`` (0 within the peak), ``gene``,
     ``weight`` and ``sign`` of the cis edge and the peak's ``distance`` to the TSS; by p-value, then strongest edges first. Empty if there is none.
 
     Raises
@@ -78,7 +78,8 @@ def snp_peaks(
         msg = f"max_distance must be 0 or more, found {max_distance}."
         raise ValueError(msg)
     found = read_snps(snps)
-    found = found[found["p_value"] <= max_p_value]
+    named = [name for name in ("snp", CHROM, "pos") if name in found]
+    found = found[found["p_value"] <= max_p_value].sort_values("p_value").drop_duplicates(named)
     points = found.assign(start=found["pos"] - 1, end=found["pos"])
     peaks = parse_peaks(modality(mdata, atac_key)).rename_axis("peak").reset_index()
     peaks[CHROM] = chromosome_names(peaks[CHROM])

@@ -32,7 +32,7 @@ def subnetwork(
     rna_key: str = "rna",
     atac_key: str = "atac",
 ) -> pd.DataFrame:
-    """Return the edges between chosen TFs, the peaks of chosen genes, and these genes: a network small enough to read.
+    """Return the edges between chosen TFs, the peaks of chosen genes, and these genes: the strongest of them.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def subnetwork(
     if tfs is None and genes is None and trait is None:
         msg = "Name TFs, genes or a trait: lg.get.subnetwork(mdata, tfs=[...], genes=[...])."
         raise ValueError(msg)
+    tfs, genes = (listed if listed is None or isinstance(listed, str) else list(listed) for listed in (tfs, genes))
     names: dict[str, Any] = {"key": key, "rna_key": rna_key, "atac_key": atac_key}
     if trait is not None:
         tfs = _key_tfs(mdata, trait, group, n_tfs, key) if tfs is None else tfs

@@ -46,7 +46,7 @@ def target_overlap(
     group
         A group whose means are stored; None takes the population's network.
     n_targets
-        Numbers of strongest targets, after quantile normalisation across TFs as for :func:`linger.get.regulons`; those larger than the number of
+        Numbers of strongest targets, after quantile normalisation across TFs as for :func:`linger.get.regulons`; those larger than half the number of
         genes are left out.
     n_random
         Random sets of as many TFs, drawn from all TFs.
@@ -65,7 +65,7 @@ def target_overlap(
     KeyError
         If a TF is unknown, or nothing was fitted.
     ValueError
-        If none of the genes has a network, or a number is not positive.
+        If none of the genes has a network, no TF is named, a number is not positive, or all are too large.
 
     Examples
     --------
@@ -82,6 +82,9 @@ def target_overlap(
         raise ValueError(msg)
     found = matrix(mdata, "trans", group=group, key=key, rna_key=rna_key, atac_key=atac_key)
     chosen = found.sources.get_indexer(known_names(tfs, found.sources, "TFs (genes count only if marked as TFs)"))
+    if not len(chosen):
+        msg = "tfs= names no TF."
+        raise ValueError(msg)
     names = found.targets.argsort()
     inside = found.targets[names].isin([str(gene) for gene in genes])
     if not inside.any():
@@ -91,7 +94,12 @@ def target_overlap(
     # as for regulons: ties by the score itself, then by name; what is 0 is no target
     order = np.lexsort([np.broadcast_to(np.arange(raw.shape[1]), raw.shape), -raw, -quantile_normalize(raw)], axis=1)
     hits = np.cumsum(np.take_along_axis(inside & (raw > 0), order, axis=1), axis=1)
-    sizes = [size for size in dict.fromkeys(n_targets) if size <= raw.shape[1]] or [raw.shape[1]]
+    sizes = [size for size in dict.fromkeys(n_targets) if size <= raw.shape[1] / 2]
+    if not sizes:
+        msg = (
+            f"All of n_targets={list(n_targets)} are more than half of the {raw.shape[1]} genes. Give smaller numbers."
+        )
+        raise ValueError(msg)
     overlap = hits[:, np.array(sizes) - 1].astype(np.float64)
     by_name = found.sources.argsort()  # so that draws follow names
     generator = np.random.default_rng(rng)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from linger._logging import logger
 from linger._validate import columns
 from linger.io._partial import partial_file
 
@@ -44,6 +45,10 @@ def write_gmt(net: pd.DataFrame, path: str | Path, *, signed: bool = False) -> N
         msg = "The net is empty." if named.empty else "Names in a GMT file cannot hold a tab or a line break."
         raise ValueError(msg)
     if signed:
+        if not (net["weight"] < 0).any():
+            logger.warning(
+                "No weight of the net is negative, so all targets are written as activated. Are its weights signed?"
+            )
         named = named[net["weight"].to_numpy() != 0]
         named["source"] += net["weight"].map(lambda weight: "(+)" if weight > 0 else "(-)")
     sets = named.groupby("source", sort=False)["target"].agg(lambda targets: list(dict.fromkeys(targets)))

@@ -6,12 +6,14 @@ from linger.nn._fisher import Fisher, fisher_information, n_weights, normalized
 from linger.nn._init import hashed_uniform, initial_weights, name_hash
 from linger.nn._losses import Anchor, MotifGraph, ewc_penalty, l1_penalty, manifold_penalty, motif_graph
 from linger.nn._matmul import matmul_t
+from linger.nn._perturb import Change, change, gradient_moments, screen
 from linger.nn._shapley import Shapley, shapley, shapley_values
 from linger.nn._train import Trained, train
 
 __all__ = [
     "Activation",
     "Anchor",
+    "Change",
     "Fisher",
     "Inputs",
     "Layers",
@@ -19,9 +21,11 @@ __all__ = [
     "Shapley",
     "Trained",
     "Weights",
+    "change",
     "ewc_penalty",
     "fisher_information",
     "forward",
+    "gradient_moments",
     "hashed_uniform",
     "initial_weights",
     "l1_penalty",
@@ -32,6 +36,7 @@ __all__ = [
     "name_hash",
     "normalized",
     "predict",
+    "screen",
     "shapley",
     "shapley_values",
     "train",

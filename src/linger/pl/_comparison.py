@@ -58,7 +58,9 @@ def comparison(table: pd.DataFrame, *, value: str = "auroc", ax: Axes | None = N
         ax.scatter(values, row + jitter.uniform(-0.16, 0.16, len(values)), s=9, color=color, alpha=0.7, linewidths=0)
     ax.set_yticks(range(len(methods)), methods)
     ax.set_ylim(len(methods) - 0.4, -0.6)
-    ax.axvline(0.5 if value == "auroc" else 1.0, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
+    chance = {"auroc": 0.5, "aupr_ratio": 1.0, "early_precision_ratio": 1.0}
+    if value in chance:
+        ax.axvline(chance[value], color=GREY, linewidth=0.8, linestyle=":", zorder=0)
     ax.set_xlabel(_LABELS.get(value, value.replace("_", " ")))
     despine(ax)
     return ax

@@ -163,6 +163,14 @@ def _drawn_membership(
     return _Membership(weights, names[0].append(names[1:]), np.concatenate(labels))
 
 
+def smoothing_weights(
+    groups: pd.Series, search: Search, n_neighbors: int, rng: int
+) -> tuple[pd.Index, sparse.csr_matrix]:
+    """Return the names of all cells and the weights of the cells each is averaged over as a metacell."""
+    membership = _drawn_membership(groups, search, "all", n_neighbors, rng)
+    return membership.names, membership.weights
+
+
 def _label_membership(labels: pd.Series, groups: pd.Series) -> _Membership:
     """Make one metacell of every label; its group is the commonest among its cells."""
     if labels.isna().any():

@@ -6,6 +6,9 @@ from linger.tl._edges_per_cell import edges_per_cell
 from linger.tl._fit import fit
 from linger.tl._group_means import group_means
 from linger.tl._modules import modules
+from linger.tl._perturb import perturb
+from linger.tl._perturb_screen import perturb_screen
+from linger.tl._perturb_shift import perturb_shift
 from linger.tl._pretrain import pretrain
 from linger.tl._survival import survival
 from linger.tl._tf_activity import tf_activity
@@ -19,6 +22,9 @@ __all__ = [
     "fit",
     "group_means",
     "modules",
+    "perturb",
+    "perturb_screen",
+    "perturb_shift",
     "pretrain",
     "survival",
     "tf_activity",

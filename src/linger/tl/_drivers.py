@@ -86,7 +86,7 @@ def drivers(
     -------
     None, or the copy. Writes ``uns["linger"]["drivers"]`` of the expression modality (``"drivers_expression"`` and so on by the other methods;
     :func:`linger.get.drivers` returns it): columns ``within``
-    (where given), ``group``, ``reference``, ``tf``, ``difference`` of the mean activities, ``statistic`` (t), ``p_value``, ``p_adj``, and the numbers
+    (where given), ``group``, ``reference``, ``tf``, ``difference`` of the mean activities (with covariates the coefficient of the group), ``statistic`` (t), ``p_value``, ``p_adj``, and the numbers
     compared, ``n_group`` and ``n_reference``; by the last two methods also ``correlation`` of edges and log fold changes. Where one side has fewer than two cells or samples nothing is tested: NaN.
 
     Raises
@@ -163,7 +163,8 @@ def _activity(source: AnnData, key_added: str) -> pd.DataFrame:
     if score not in source.obsm:
         msg = f"There is no TF activity in obsm[{score!r}]. Call lg.tl.tf_activity(adata, net) first."
         raise KeyError(msg)
-    return pd.DataFrame(source.obsm[score])
+    stored = source.obsm[score]
+    return stored if isinstance(stored, pd.DataFrame) else pd.DataFrame(stored, index=source.obs_names)
 
 
 def _expression(source: AnnData, layer: str | None, key_added: str) -> pd.DataFrame:
@@ -314,7 +315,8 @@ def _test(cells: _Cells, comparison: _Comparison) -> pd.DataFrame:
     both = np.vstack([mine, other])
     with np.errstate(divide="ignore", invalid="ignore"):
         if mine_model.shape[1]:
-            t, p_value = _linear_model(mine, other, np.vstack([mine_model, other_model]))
+            slope, t, p_value = _linear_model(mine, other, np.vstack([mine_model, other_model]))
+            found["difference"] = np.where(np.isnan(slope), found["difference"], slope)
         else:
             t, p_value = ttest_ind(mine, other, equal_var=False)
     varies = np.maximum(mine.std(axis=0), other.std(axis=0)) > 1e-9 * np.abs(both).max(axis=0)
@@ -322,8 +324,10 @@ def _test(cells: _Cells, comparison: _Comparison) -> pd.DataFrame:
     return found
 
 
-def _linear_model(mine: np.ndarray, other: np.ndarray, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return t and p-value of the group in activity ~ 1 + covariates + group; NaN where the group follows from the covariates."""
+def _linear_model(
+    mine: np.ndarray, other: np.ndarray, covariates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return coefficient, t and p-value of the group in activity ~ 1 + covariates + group; NaN where the group follows from the covariates."""
     group = np.repeat([1.0, 0.0], [len(mine), len(other)])
     # centred and scaled, so that a date of eight digits is no rounding error away from the intercept
     centred = covariates - covariates.mean(axis=0)
@@ -337,8 +341,8 @@ def _linear_model(mine: np.ndarray, other: np.ndarray, covariates: np.ndarray) -
     nothing = np.full(activity.shape[1], np.nan)
     left = len(group) - basis.shape[1] - 1
     if left < 1 or free @ free < 1e-9 * (group @ group):
-        return nothing, nothing
+        return nothing, nothing, nothing
     slope = free @ residual / (free @ free)
     error = ((residual - np.outer(free, slope)) ** 2).sum(axis=0) / left / (free @ free)
     t = slope / np.sqrt(error)
-    return t, 2 * student.sf(np.abs(t), left)
+    return slope, t, 2 * student.sf(np.abs(t), left)

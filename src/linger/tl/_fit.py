@@ -164,7 +164,7 @@ def fit(
         in_prior = design.genes[:0] if match is None else design.genes[match.genes >= 0]
         slots = make_slots(target, design, graph, quality, in_prior, share=config.binding_share, rna_key=rna_key)
         record = _record(design, samples, trainer, graph)
-        record["store"] = _finish_store(writer, design, samples, trainer, graph)
+        record["store"] = _finish_store(writer, design, samples, trainer, graph, metacells)
     write_slots(target, slots, record, rna_key=rna_key, key_added=key_added)
     if means is not None:
         write_group_means(target, means, key_added=key_added)
@@ -237,7 +237,12 @@ def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData)
 
 
 def _finish_store(
-    writer: StoreWriter | None, design: Design, samples: Samples, trainer: Trainer, graph: Graph
+    writer: StoreWriter | None,
+    design: Design,
+    samples: Samples,
+    trainer: Trainer,
+    graph: Graph,
+    metacells: MuData,
 ) -> dict[str, str] | None:
     if writer is None:
         return None
@@ -250,6 +255,7 @@ def _finish_store(
     arrays["background"] = background_columns(len(samples.names), trainer)
     names = {"genes": design.genes, "tfs": design.tfs, "peaks": design.peaks, "metacells": samples.names}
     settings = {"config": trainer.config.to_dict(), "rng": trainer.seed, "linger": linger.__version__}
+    settings["metacells"] = dict(metacells.uns.get("linger", {}).get("metacells", {}))
     checksum = writer.finish(names=names, design=arrays, settings=settings)
     return {"path": str(writer.path.resolve()), "checksum": checksum}
 

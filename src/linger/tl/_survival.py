@@ -102,14 +102,22 @@ def survival(
 
 def survival_data(adata: AnnData, time: str, event: str, key: str) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Return activity, times and events of the samples that have all three."""
+    if hasattr(adata, "mod"):
+        msg = "Survival is of samples: give the AnnData with their expression and activity, such as mdata['rna']."
+        raise TypeError(msg)
     score = f"score_{key}"
     if score not in adata.obsm:
         msg = f"There is no TF activity in obsm[{score!r}]. Call lg.tl.tf_activity(adata, net) first."
         raise KeyError(msg)
     columns(adata.obs, [time, event], "adata.obs", "adata.obs.columns to see what there is, or add it,")
-    times, seen = pd.to_numeric(adata.obs[time], errors="coerce"), adata.obs[event].astype(object)
-    activity = pd.DataFrame(adata.obsm[score])
+    times = pd.to_numeric(adata.obs[time], errors="coerce").replace([np.inf, -np.inf], np.nan)
+    seen, stored = adata.obs[event].astype(object), adata.obsm[score]
+    activity = stored if isinstance(stored, pd.DataFrame) else pd.DataFrame(stored, index=adata.obs_names)
+    activity = activity.loc[:, activity.notna().any()]
     kept = (times.notna() & seen.notna() & activity.notna().all(axis=1)).to_numpy()
+    if not kept.any():
+        msg = f"No sample has {time!r}, {event!r} and activity."
+        raise ValueError(msg)
     if not kept.all():
         logger.warning("%d of %d samples have no time, event or activity and are left out.", (~kept).sum(), len(kept))
     times, seen = times[kept].to_numpy(float), seen[kept]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.stats import false_discovery_control, hypergeom
 
+from linger._columns import read_table
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, GROUP_MEAN, slot
 from linger._logging import logger
@@ -27,10 +30,11 @@ if TYPE_CHECKING:
 @docs.dedent
 def trait_enrichment(
     mdata: MuData,
-    snps: pd.DataFrame | Iterable[str],
+    snps: pd.DataFrame | Path | Iterable[str],
     *,
     trait: str = "trait",
     window: int = 200_000,
+    correct_for_snps: bool = True,
     max_p_adj: float = 0.01,
     n_targets: int = 1000,
     n_top_tfs: int = 100,
@@ -43,7 +47,8 @@ def trait_enrichment(
 ) -> MuData | None:
     r"""Relate a trait (GWAS) to TFs and cell types through their targets.
 
-    After Yuan & Duren 2024 (Methods). A gene's p-value is the smallest of the SNPs within a window centred on its TSS; trait genes
+    After Yuan & Duren 2024 (Methods). A gene's p-value is the smallest of the SNPs within a window centred on its TSS,
+    times their number (the paper's is not multiplied, so that with a full table of millions of SNPs every gene would be one); trait genes
     have an adjusted p-value (Benjamini-Hochberg) below `max_p_adj`. Then
 
     - the **trait score** of a TF is the z-score, over TFs, of the number of trait genes among its strongest `n_targets` targets. Its p-value is
@@ -57,11 +62,13 @@ def trait_enrichment(
     %(mdata)s Fitted; with group means (:func:`linger.tl.group_means`) for cell types, and located genes for SNPs.
     snps
         Table of SNPs with chromosome, position (of the genome build of the genes) and p-value, in columns chrom, pos, p_value or as the GWAS
-        catalogue calls them (CHR_ID, CHR_POS, P-VALUE); or the names of the trait's genes, of which those that are not in the data are left out.
+        catalogue calls them (CHR_ID, CHR_POS, P-VALUE), or a file of it (a Path); or the names of the trait's genes, of which those that are not in the data are left out.
     trait
         What to call it.
     window
         Width of the window in base pairs.
+    correct_for_snps
+        Multiply a gene's smallest p-value by the number of SNPs in its window (Bonferroni); False leaves it as in the paper.
     max_p_adj
         Largest adjusted p-value of a trait gene.
     n_targets
@@ -109,8 +116,15 @@ def trait_enrichment(
     net = regulons(mdata, n_targets=n_targets, key=key_added, rna_key=rna_key, atac_key=atac_key)
     all_tfs, all_genes = names_of(mdata, "trans", key=key_added, rna_key=rna_key, atac_key=atac_key)
     genes, tfs = all_genes.sort_values(), all_tfs.sort_values()
-    listed = _trait_genes(snps, rna, window, max_p_adj)
+    snps = read_table(snps) if isinstance(snps, Path) else snps
+    listed = _trait_genes(snps, rna, window, max_p_adj, per_snp=correct_for_snps)
     is_trait = genes.isin(listed["gene"])
+    logger.log(
+        logging.WARNING if is_trait.mean() > 0.5 else logging.INFO,
+        "%d of %d genes belong to the trait.",
+        is_trait.sum(),
+        len(genes),
+    )
     if not is_trait.any():
         msg = f"None of the {len(genes)} genes with a network belongs to the trait. Check names, genome build and max_p_adj={max_p_adj}."
         raise ValueError(msg)
@@ -129,7 +143,9 @@ def trait_enrichment(
     return target if copy else None
 
 
-def _trait_genes(snps: pd.DataFrame | Iterable[str], rna: AnnData, window: int, max_p_adj: float) -> pd.DataFrame:
+def _trait_genes(
+    snps: pd.DataFrame | Iterable[str], rna: AnnData, window: int, max_p_adj: float, *, per_snp: bool
+) -> pd.DataFrame:
     """Return the trait's genes, from SNPs with their p-values."""
     if not isinstance(snps, pd.DataFrame):
         named = pd.Index([snps] if isinstance(snps, str) else list(snps), dtype=object).unique()
@@ -139,7 +155,7 @@ def _trait_genes(snps: pd.DataFrame | Iterable[str], rna: AnnData, window: int, 
                 "%d of %d genes of the trait are not in the data: %s.", len(missing), len(named), preview(missing)
             )
         return pd.DataFrame({"gene": named.difference(missing).astype(str)})
-    p_value = gene_p_values(read_snps(snps), rna, window)
+    p_value = gene_p_values(read_snps(snps), rna, window, per_snp=per_snp)
     table = pd.DataFrame({"gene": p_value.index.astype(str), "p_value": p_value.to_numpy()})
     table["p_adj"] = false_discovery_control(table["p_value"])
     return table[table["p_adj"] < max_p_adj].sort_values(["p_value", "gene"], ignore_index=True)

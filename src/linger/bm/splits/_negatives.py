@@ -10,6 +10,7 @@ import pandas as pd
 
 from linger._docs import docs
 from linger._validate import columns
+from linger.bm._evaluate import true_edges
 
 
 @docs.dedent
@@ -21,12 +22,12 @@ def negatives(
     matching: Literal["degree", "source", "random"] = "degree",
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Draw pairs that are not among the known ones, each once.
+    """Draw pairs that are not among the known ones, each once; never a TF with itself (so leave such pairs out of the positives, too).
 
     Parameters
     ----------
     positives
-        Columns source, target: all known pairs.
+        Columns source, target: all known pairs; where there is a column label, those labelled true.
     targets
         Genes to draw from; None takes those of `positives`. Sources are always those of `positives`.
     per_positive
@@ -63,7 +64,7 @@ def negatives(
     if matching not in ("degree", "source", "random") or per_positive < 1:
         msg = f"matching must be 'degree', 'source' or 'random' and per_positive 1 or more, found {matching!r} and {per_positive}."
         raise ValueError(msg)
-    known = positives[["source", "target"]].astype(str).drop_duplicates()
+    known = true_edges(positives)
     genes = pd.Index(sorted({*(known["target"] if targets is None else map(str, targets))}), dtype=object)
     sources = pd.Index(np.unique(known["source"]), dtype=object)
     taken = np.zeros((len(sources), len(genes)), dtype=bool)

@@ -12,7 +12,7 @@ import pandas as pd
 from linger._columns import find_columns, read_table
 
 _NAMES: Final = {
-    "target": ("symbol", "gene", "target", "gene_symbol", "coordinate;symbol"),
+    "target": ("symbol", "gene", "target", "gene_symbol", "#symbol", "#gene"),
     "score": ("score", "rp", "rp_score", "regulatory_potential", "weight"),
 }
 _BETA: Final = ["chrom", "start", "end", "refseq", "score", "strand", "symbol"]  # as BETA writes it, without a header
@@ -66,7 +66,7 @@ def _read(table: str | Path | pd.DataFrame) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     path = Path(table).expanduser()
-    if path.is_file() and _opened(path).startswith("#"):
+    if path.is_file() and _opened(path).startswith("#") and "symbol\t" not in _opened(path).lower():
         return pd.read_csv(path, sep="\t", comment="#", header=None, names=_BETA, index_col=False)
     return read_table(path)
 

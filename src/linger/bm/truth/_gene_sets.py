@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 
-def gene_sets(sets: str | Path | Mapping[str, Iterable[str]], *, source: str = r"^[^\s_]+") -> pd.DataFrame:
+def gene_sets(sets: str | Path | Mapping[str, Iterable[str]], *, source: str = r"^[^\s_(]+") -> pd.DataFrame:
     r"""Read TF-target pairs from gene sets, such as Enrichr's libraries of ChIP-seq targets.
 
     Parameters
@@ -17,8 +17,8 @@ def gene_sets(sets: str | Path | Mapping[str, Iterable[str]], *, source: str = r
     sets
         A GMT file (name, description, genes; separated by tabs), or genes by name of the set.
     source
-        Regular expression whose first match in a set's name is its TF: by default all before a space or an underscore, as in
-        ``"SPI1 ENCODE"``.
+        Regular expression whose first match in a set's name is its TF: by default all before a space, an underscore or a
+        bracket, as in ``"SPI1 ENCODE"`` and ``"SPI1(+)"``.
 
     Returns
     -------
@@ -41,7 +41,8 @@ def gene_sets(sets: str | Path | Mapping[str, Iterable[str]], *, source: str = r
     for name, genes in named.items():
         found = re.search(source, str(name).strip())
         # a gene may carry a weight behind a comma
-        rows += [(found.group(), str(gene).split(",")[0].strip()) for gene in genes] if found else []
+        listed = [genes] if isinstance(genes, str) else genes
+        rows += [(found.group(), str(gene).split(",")[0].strip()) for gene in listed] if found else []
     table = pd.DataFrame(rows, columns=["source", "target"])
     table = table[table["target"] != ""].drop_duplicates()
     if table.empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,8 @@ def match(
 
     Returns
     -------
-    The pairs that are found, under the names of the data, once each. What is not found is counted in the log.
+    The pairs that are found, under the names of the data, once each: a ``sign`` that two names of a gene disagree about becomes 0, a ``label``
+    is true if one is, of other columns the first value stays. What is not found is counted in the log.
 
     Raises
     ------
@@ -77,14 +78,37 @@ def match(
         lost = wanted[names.isna()]
         if len(lost):
             logger.info(
-                "%d of %d %ss of the truth are not in the data: %s.", len(lost), len(wanted), column, preview(lost)
+                "%d of %d %ss of the truth are not in the data: %s.",
+                len(lost),
+                len(wanted),
+                column,
+                preview(lost),
             )
         found[column] = truth[column].astype(str).map(dict(zip(wanted, names, strict=True)))
-    found = found.dropna(subset=list(columns)).drop_duplicates()
+    found = _once(found.dropna(subset=list(columns)))
     if found.empty:
-        msg = f"None of the {len(truth)} pairs of the truth is in the data, whose genes are for example {preview(rna.var_names[:3])}."
+        folded = rna.var_names.str.casefold().isin(truth[columns[-1]].astype(str).str.casefold())
+        hint = " Names match but for upper and lower case: are they of another species?" if folded.any() else ""
+        msg = f"None of the {len(truth)} pairs of the truth is in the data, whose genes are for example {preview(rna.var_names[:3])}.{hint}"
         raise ValueError(msg)
     return found.sort_values([name for name in ("source", "target") if name in found], ignore_index=True)
+
+
+def _once(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return every pair once."""
+    keys = [name for name in ("source", "target") if name in pairs]
+    if pairs.empty or not pairs.duplicated(keys).any():
+        return pairs
+    rules: dict[str, Any] = dict.fromkeys(pairs.columns.difference(keys), "first")
+    rules |= {"sign": _agreed} if "sign" in pairs else {}
+    rules |= {"label": "any"} if "label" in pairs else {}
+    if not rules:
+        return pairs.drop_duplicates()
+    return pairs.groupby(keys, as_index=False).agg(rules)[list(pairs.columns)]
+
+
+def _agreed(signs: pd.Series) -> int:
+    return int(signs.iloc[0]) if (signs == signs.iloc[0]).all() else 0
 
 
 def _look_up(wanted: pd.Index, rna: AnnData, gene_symbols: str | None) -> pd.Series:
@@ -95,6 +119,8 @@ def _look_up(wanted: pd.Index, rna: AnnData, gene_symbols: str | None) -> pd.Ser
     found = pd.Series(np.nan, index=wanted, dtype=object)
     for labels in known:
         found = _filled(found, asked.map(_first(labels, names)))
+    spelled = asked.str.replace(r"^(C(?:\d+|X|Y))ORF(\d+)$", r"\1orf\2", regex=True)  # C10ORF105, as Enrichr writes it
+    found = _filled(found, spelled.map(_first(known[0], names)))
     lost = found.index[found.isna()]
     if not len(lost):
         return found

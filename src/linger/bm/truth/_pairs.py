@@ -9,13 +9,19 @@ import numpy as np
 import pandas as pd
 
 from linger._columns import find_columns, read_table
+from linger._logging import logger
+from linger._validate import preview
 
 _NAMES: Final = {
     "source": ("source", "tf", "regulator", "gene1", "source_genesymbol"),
     "target": ("target", "gene", "tg", "target_gene", "gene2", "target_genesymbol"),
     "sign": ("sign", "weight", "mor", "mode", "effect"),
+    "label": ("label",),
 }
-_TRRUST: Final = {"Activation": 1, "Repression": -1, "Unknown": 0}
+_TRRUST: Final = ("Activation", "Repression", "Unknown")
+_UP: Final = ("activation", "activator", "activates", "positive", "up", "+", "stimulation")
+_DOWN: Final = ("repression", "repressor", "represses", "negative", "down", "-", "inhibition")
+_WORDS: Final = {**dict.fromkeys(_UP, 1), **dict.fromkeys(_DOWN, -1), "unknown": 0, "nan": 0, "": 0}
 
 
 def pairs(table: str | Path | pd.DataFrame) -> pd.DataFrame:
@@ -29,7 +35,8 @@ def pairs(table: str | Path | pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Columns source, target and, where the table says, sign (1 activates, -1 represses, 0 unknown or both), one row a pair, sorted by name.
+    Columns source, target and, where the table has them, sign (1 activates, -1 represses, 0 unknown or both) and label (false for pairs known not to
+    be edges), one row a pair, sorted by name.
 
     Raises
     ------
@@ -52,9 +59,27 @@ def pairs(table: str | Path | pd.DataFrame) -> pd.DataFrame:
         msg = "The table holds no TF-target pair."
         raise ValueError(msg)
     found = found.astype({"source": str, "target": str})
-    if "sign" not in found:
-        return found.drop_duplicates().sort_values(["source", "target"], ignore_index=True)
-    numbers = pd.to_numeric(found["sign"].map(lambda sign: _TRRUST.get(sign, sign)), errors="coerce").fillna(0)
+    table = found[["source", "target"]].drop_duplicates().sort_values(["source", "target"], ignore_index=True)
+    for name, read in (("sign", _signs), ("label", _labels)):
+        if name in found:
+            table = table.merge(read(found), on=["source", "target"])
+    return table
+
+
+def _labels(found: pd.DataFrame) -> pd.DataFrame:
+    label = found["label"].replace({"True": True, "False": False})
+    if not label.isin([True, False]).all():
+        msg = f"Labels must be true or false (1 or 0), found {list(label[~label.isin([True, False])].unique()[:3])}."
+        raise ValueError(msg)
+    return label.astype(bool).groupby([found["source"], found["target"]]).any().reset_index()
+
+
+def _signs(found: pd.DataFrame) -> pd.DataFrame:
+    words = found["sign"].map(lambda sign: _WORDS.get(str(sign).strip().lower(), sign))
+    numbers = pd.to_numeric(words, errors="coerce")
+    if numbers.isna().any():
+        logger.warning("Signs that are not understood count as unknown: %s.", preview(words[numbers.isna()].unique()))
+    numbers = numbers.fillna(0)
     signs = np.sign(numbers).groupby([found["source"], found["target"]]).agg(["min", "max"])
     agreed = signs["min"].where(signs["min"] == signs["max"], 0)
     return agreed.astype(int).rename("sign").reset_index()

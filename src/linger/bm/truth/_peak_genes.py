@@ -11,6 +11,7 @@ import pandas as pd
 from linger._columns import find_columns, read_table
 from linger._docs import docs
 from linger._keys import CHROM, END, START
+from linger._logging import logger
 from linger.bm.truth._intervals import data_peaks, in_build, overlapping, refuse_nothing
 from linger.bm.truth._match import match
 
@@ -74,11 +75,12 @@ def peak_genes(
     True
     """
     found = find_columns(read_table(table), _NAMES, required=["target"], what="regions and genes")
-    found = _located(found).dropna(subset=["target"])
+    found = _located(found).dropna(subset=[name for name in ("target", "label") if name in found])
     found = found.assign(target=found["target"].astype(str).str.split(";")).explode("target", ignore_index=True)
     regions = in_build(found, chain)
     peaks = data_peaks(mdata, atac_key)
     at, which = overlapping(peaks, regions)
+    logger.info("%d of %d regions overlap a peak.", len(np.unique(which)), len(regions))
     pairs = pd.DataFrame(
         {"source": peaks["name"].to_numpy()[at], "target": regions["target"].str.strip().to_numpy()[which]}
     )
@@ -86,9 +88,7 @@ def peak_genes(
         pairs["label"] = _as_bool(regions["label"]).to_numpy()[which]
     pairs = refuse_nothing(pairs, "No peak of the data overlaps a region of the table.")
     pairs = match(mdata, pairs, columns=["target"], rna_key=rna_key)
-    if "label" not in pairs:
-        return pairs
-    return pairs.groupby(["source", "target"])["label"].any().reset_index()
+    return pairs
 
 
 def _located(found: pd.DataFrame) -> pd.DataFrame:

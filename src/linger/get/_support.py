@@ -1,0 +1,31 @@
+"""How far the way from TF to gene leads through peaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from linger._keys import TRANS
+from linger.get._graph import read_graph, select
+from linger.get._strengths import Strengths
+
+if TYPE_CHECKING:
+    from mudata import MuData
+
+
+def path_support(mdata: MuData, tfs: pd.Index, genes: pd.Index, *, key: str, rna_key: str, atac_key: str) -> np.ndarray:
+    """Return p / (p + its mean over genes) for the sum p over peaks of binding times cis, genes x TFs, in [0, 1).
+
+    0 where no peak of the gene is bound by the TF.
+    """
+    selection = select(
+        mdata, TRANS, tfs=list(tfs), peaks=None, targets=None, key=key, rna_key=rna_key, atac_key=atac_key
+    )
+    graph = read_graph(selection, Strengths(selection))
+    path = np.asarray((graph.binding @ graph.cis).todense(), dtype=np.float64)
+    mean = path.mean(axis=1, keepdims=True)
+    share = np.divide(path, path + mean, out=np.zeros_like(path), where=mean > 0)
+    found: np.ndarray = share.T[selection.targets.get_indexer(genes)].astype(np.float32)
+    return found
