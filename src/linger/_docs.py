@@ -65,9 +65,9 @@ min_z
     method use 1.96. z is taken over the sources and targets chosen, edges of 0 included.""",
     support="""\
 support
-    None: a gene sees all of a TF's change, as its network does. ``"peaks"``: it sees the share p / (p + mean p), p being the sum over peaks of the
+    None: a gene sees all of a TF's change, as its network does. ``"peaks"``: it sees the share 0.1 + 0.9 p / (p + mean p), p being the sum over peaks of the
     TF's binding times the peak's cis strength and decay, and the mean over genes. Networks take correlated TFs for each other; what a TF can reach through
-    peaks tells them apart, which ranks its direct targets better. TFs then have no effect on genes without a peak they bind.""",
+    peaks tells them apart, which ranks its direct targets better.""",
     smoothing="""\
 n_neighbors
     Cells that a single cell is averaged over, itself included, nearest in a joint embedding; 1 takes the cell alone.

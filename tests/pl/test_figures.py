@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,3 +70,26 @@ def test_comparison_draws_every_tf(nets):
     assert ax.get_xlabel() == "AUPR ratio"
     with pytest.raises(KeyError, match=r"lg\.bm\.compare"):
         lg.pl.comparison(table.drop(columns="method"))
+
+
+def test_shift_draws_cells_and_the_field(fitted, tmp_path):
+    lg.tl.fit(fitted, config=lg.FitConfig(epochs=3, n_folds=0), store=tmp_path / "networks")
+    with pytest.raises(KeyError, match=r"lg\.tl\.perturb_shift"):
+        lg.pl.shift(fitted)
+    lg.tl.perturb(fitted, {"TF1": 0.0})
+    points = np.random.default_rng(0).normal(size=(fitted.n_obs, 2))
+    fitted["rna"].obsm["X_umap"] = points
+    lg.tl.perturb_shift(fitted, "X_umap", n_neighbors=10, n_grid=10)
+    ax = lg.pl.shift(fitted, color="cell_type")
+    *cells, arrows = ax.collections
+    assert sum(len(dots.get_offsets()) for dots in cells) == fitted.n_obs
+    record = fitted.uns["linger"]["shift"]
+    kept = record["mass"] > 0.05 * record["mass"].max()
+    assert kept.sum() == arrows.N
+    drawn = np.column_stack([arrows.U, arrows.V]) / record["field"][kept]
+    np.testing.assert_allclose(drawn, drawn[0][None].repeat(len(drawn), 0), rtol=1e-4)  # one scale an axis
+    other = lg.pl.shift(fitted, control=True).collections[-1]
+    ratio = np.column_stack([other.U, other.V]) / record["field_control"][kept]
+    np.testing.assert_allclose(ratio[0], drawn[0], rtol=1e-4)  # the same scale as the field's
+    with pytest.raises(KeyError, match="No column"):
+        lg.pl.shift(fitted, color="absent")

@@ -362,13 +362,15 @@ def test_support_by_peaks(mdata):
     whole = np.asarray((binding.matrix @ cis.matrix[cis.sources.get_indexer(binding.targets)]).todense())[0]
     whole = pd.Series(whole, cis.targets).reindex(store.genes)
     np.testing.assert_allclose(whole[known], path[known], rtol=1e-4)
-    np.testing.assert_allclose(share[:, column], whole / (whole + whole.mean()), rtol=1e-4)
-    lg.tl.perturb(mdata, {"TF1": 0.0}, support="peaks")
-    found, unreached = lg.get.perturbation(mdata), store.genes[(share[:, column] == 0)].difference(["TF1"])
-    assert not found[unreached].to_numpy().any()
+    np.testing.assert_allclose(share[:, column], 0.1 + 0.9 * whole / (whole + whole.mean()), rtol=1e-4)
+    changes = {}
+    for support in (None, "peaks"):
+        lg.tl.perturb(mdata, {"TF1": 0.0}, support=support)
+        changes[support] = lg.get.perturbation(mdata).drop(columns="TF1")
+    smaller = changes["peaks"].abs().mean() / changes[None].abs().mean()
+    assert smaller.corr(pd.Series(share[:, column], store.genes)[smaller.index], method="spearman") > 0.8
     lg.tl.perturb_screen(mdata, tfs=["TF1"], support="peaks")
-    screened = lg.get.perturbation_screen(mdata).loc["TF1"]
-    assert not screened[unreached].any()
-    assert screened.drop("TF1").any()
+    screened = lg.get.perturbation_screen(mdata).loc["TF1"].drop("TF1")
+    assert screened.corr(changes["peaks"][screened.index].mean()) > 0.95
     with pytest.raises(ValueError, match="support must be"):
         lg.tl.perturb(mdata, {"TF1": 0.0}, support="motif")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 
-def path_support(mdata: MuData, tfs: pd.Index, genes: pd.Index, *, key: str, rna_key: str, atac_key: str) -> np.ndarray:
-    """Return p / (p + its mean over genes) for the sum p over peaks of binding times cis, genes x TFs, in [0, 1).
+_LEAST = 0.1  # not 0: peaks and motifs are missed, too
 
-    0 where no peak of the gene is bound by the TF.
-    """
+
+def path_support(mdata: MuData, tfs: pd.Index, genes: pd.Index, *, key: str, rna_key: str, atac_key: str) -> np.ndarray:
+    """Return 0.1 + 0.9 p / (p + its mean over genes) for the sum p over peaks of binding times cis, genes x TFs, in [0.1, 1)."""
     selection = select(
         mdata, TRANS, tfs=list(tfs), peaks=None, targets=None, key=key, rna_key=rna_key, atac_key=atac_key
     )
@@ -27,5 +27,6 @@ def path_support(mdata: MuData, tfs: pd.Index, genes: pd.Index, *, key: str, rna
     path = np.asarray((graph.binding @ graph.cis).todense(), dtype=np.float64)
     mean = path.mean(axis=1, keepdims=True)
     share = np.divide(path, path + mean, out=np.zeros_like(path), where=mean > 0)
-    found: np.ndarray = share.T[selection.targets.get_indexer(genes)].astype(np.float32)
+    seen = _LEAST + (1 - _LEAST) * share.T[selection.targets.get_indexer(genes)]
+    found: np.ndarray = seen.astype(np.float32)
     return found
