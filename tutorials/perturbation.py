@@ -46,13 +46,16 @@ print("TFs whose loss changes most in type_1:\n", strongest.head(5).round(4), se
 # %% [markdown]
 # The truth: what the network that made the data does without the TF.
 
+
 # %%
-rows = []
-for tf in screen.index:
-    change = sim.knockout({tf: 0.0}).loc["type_1"]
+def true_changes(tf, cluster):
+    """Return the genes that the true network changes without a TF."""
+    change = sim.knockout({tf: 0.0}).loc[cluster]
     change = change[(change.abs() > 0.05) & (change.index != tf)]
-    rows.append(pd.DataFrame({"source": tf, "target": change.index, "log_fc": change.to_numpy()}))
-table = lg.bm.knockouts(screen, pd.concat(rows), n_strongest=20)
+    return pd.DataFrame({"source": tf, "target": change.index, "log_fc": change.to_numpy()})
+
+
+table = lg.bm.knockouts(screen, pd.concat([true_changes(tf, "type_1") for tf in screen.index]), n_strongest=20)
 print("predicted against true changes, mean over TFs:\n", table.mean().round(3), sep="")
 TF = str(table["n_pos"].idxmax())  # the one with most targets
 
@@ -81,8 +84,9 @@ print("transitions beside genes permuted:\n", lg.get.transitions(mdata).head(4).
 
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-lg.pl.shift(mdata, ax=axes[0]).set_title(f"{TF} knocked out")
+lg.pl.shift(mdata, color="cell_type", ax=axes[0]).set_title(f"{TF} knocked out")
 lg.pl.shift(mdata, color="cell_type", control=True, ax=axes[1])
+axes[0].get_legend().remove()
 figure.savefig("perturbation.png", dpi=120)
 
 # %% [markdown]
@@ -139,7 +143,8 @@ if python is not None:
     kept = rna.var_names[(seen >= 20) & (mean < 35)]
     coefficients = lg.get.celloracle_coefficients(mdata, groupby="cell_type", genes=kept)
     np.savez(folder / "coefficients.npz", **{f"cluster_{i}": coefficients[name] for i, name in enumerate(clusters)})
-    request = {"tf": TF, "cluster_column": "cell_type", "embedding": "X_umap", "clusters": clusters}
+    tfs = [tf for tf in screen.index if tf in kept]
+    request = {"tf": TF, "tfs": tfs, "cluster_column": "cell_type", "embedding": "X_umap", "clusters": clusters}
     request["tfdict"] = lg.get.celloracle_tfdict(mdata, groups=clusters, n_tfs=10)
     (folder / "networks.json").write_text(json.dumps(request))
     obs = pd.DataFrame({"cell_type": mdata.obs["cell_type"].astype(str).astype("category")}, index=rna.obs_names)
@@ -165,20 +170,21 @@ if python is not None:
     order = pd.Index(result["cells"]).get_indexer(rna.obs_names)
     rna.obsm["celloracle_shift"] = result["shift"][order]
     rna.obsm["celloracle_linger_shift"] = result["shift_linger"][order]
-    true = sim.knockout({TF: 0.0})
-    types = mdata.obs["cell_type"].astype(str)
-    ours = lg.get.perturbation(mdata)
-    predicted = {
-        "linger": ours,
-        "CellOracle, its own coefficients": deltas["delta"],
-        "CellOracle, coefficients of linger": deltas["delta_linger"],
-    }
-    shared = ours.columns.intersection(kept).drop(TF)
-    print("Spearman correlation of predicted with true changes over genes, mean over types:")
-    for name, each in predicted.items():
-        mean = each[shared].groupby(types).mean()
-        found = [mean.loc[kind].corr(true.loc[kind, shared], method="spearman") for kind in mean.index]
-        print(f"  {name}: {np.nanmean(found):.3f}")
+
+    # all TFs, against the truth, over the genes that CellOracle has
+    shared, scores = kept.intersection(screen.columns), []
+    for number, cluster in enumerate(clusters):
+        methods = {"linger": lg.get.perturbation_screen(mdata, group=cluster)}
+        for name, label in (("screen", "CellOracle"), ("screen_linger", "CellOracle, coefficients of linger")):
+            methods[label] = pd.DataFrame(result[name][:, number], tfs, result["genes"])
+        simulated = [tf for tf in tfs if methods["CellOracle"].loc[tf].notna().all()]
+        truth = [true_changes(tf, cluster) for tf in simulated]
+        for label, each in methods.items():
+            found = lg.bm.knockouts(each.loc[simulated, shared], pd.concat(truth), n_strongest=20)
+            scores.append(found.assign(method=label))
+    print(f"{len(simulated)} TFs in {len(clusters)} types, means:")
+    measures = ["auroc", "aupr_ratio", "sign_accuracy", "correlation"]
+    print(pd.concat(scores).groupby("method")[measures].mean().round(3).to_string())
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     draw(axes[0], rna.obsm["celloracle_shift"], f"CellOracle, {TF} knocked out")
     draw(axes[1], rna.obsm["celloracle_linger_shift"], "with coefficients of linger")

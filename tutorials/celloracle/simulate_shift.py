@@ -2,8 +2,9 @@
 
 ``python simulate_shift.py cells.h5ad networks.json result.npz``
 
-cells.h5ad: counts scaled to the median depth, clusters in obs, an embedding in obsm. networks.json: ``tf``, ``cluster_column``, ``embedding``, and ``tfdict`` by cluster
-(:func:`linger.get.celloracle_tfdict`); with ``coefficients`` (genes and, by cluster, a dense matrix in result.npz's folder) CellOracle simulates with these, too.
+cells.h5ad: counts scaled to the median depth, clusters in obs, an embedding in obsm. networks.json: ``tf``, ``tfs``, ``clusters``, ``cluster_column``, ``embedding``, and ``tfdict`` by cluster
+(:func:`linger.get.celloracle_tfdict`). coefficients.npz beside the cells: a square matrix for each cluster (:func:`linger.get.celloracle_coefficients`), with which CellOracle
+simulates, too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,20 @@ import anndata as ad
 import celloracle as co
 import numpy as np
 import pandas as pd
+
+
+def screen(oracle, tfs, clusters, labels):
+    """Return the mean change of each gene in each cluster without each TF; NaN where CellOracle refuses a TF."""
+    means = np.full((len(tfs), len(clusters), oracle.adata.n_vars), np.nan)
+    for number, tf in enumerate(tfs):
+        try:
+            oracle.simulate_shift({tf: 0.0}, n_propagation=3)
+        except ValueError as error:  # no target in its own models, for example
+            print(error)
+            continue
+        delta = np.asarray(oracle.adata.layers["delta_X"])
+        means[number] = [delta[labels == cluster].mean(axis=0) for cluster in clusters]
+    return means
 
 
 def simulate(oracle, tf):
@@ -53,11 +68,14 @@ def main():
     delta, shift = simulate(oracle, request["tf"])
     found = {"cells": oracle.adata.obs_names.to_numpy(str), "genes": oracle.adata.var_names.to_numpy(str)}
     found |= {"delta": np.asarray(delta), "shift": np.asarray(shift), "version": co.__version__}
+    labels = oracle.adata.obs[request["cluster_column"]].astype(str).to_numpy()
+    found["screen"] = screen(oracle, request["tfs"], request["clusters"], labels)
     with np.load(Path(cells).with_name("coefficients.npz")) as file:
         oracle.coef_matrix_per_cluster = {
             cluster: pd.DataFrame(file[f"cluster_{number}"], oracle.adata.var_names, oracle.adata.var_names)
             for number, cluster in enumerate(request["clusters"])
         }
+    found["screen_linger"] = screen(oracle, request["tfs"], request["clusters"], labels)
     delta, shift = simulate(oracle, request["tf"])
     np.savez(out, **found, delta_linger=np.asarray(delta), shift_linger=np.asarray(shift))
 
