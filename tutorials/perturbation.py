@@ -72,7 +72,7 @@ sc.pp.pca(plain, n_comps=20)
 sc.pp.neighbors(plain, n_neighbors=30)
 sc.tl.umap(plain, random_state=0)
 rna.obsm["X_umap"] = plain.obsm["X_umap"]
-lg.tl.perturb(mdata, {TF: 0.0}, groupby="cell_type", n_propagation=3)
+lg.tl.perturb(mdata, {TF: 0.0}, groupby="cell_type", n_propagation=10)
 lg.tl.perturb_shift(mdata, "X_umap", groupby="cell_type")
 change = lg.get.perturbation(mdata, level="groups")
 print(

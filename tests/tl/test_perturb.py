@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import linger as lg
+from linger.pp._smoothed import SmoothedCells
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +132,7 @@ def test_some_cells_and_genes(mdata):
     chosen, genes = mdata.obs_names[[3, 50, 120]], ["GENE20", "GENE30"]
     lg.tl.perturb(mdata, {"TF3": 0.0}, cells=list(chosen), genes=genes)
     part = lg.get.perturbation(mdata)
-    assert list(part.columns) == [*genes, "TF3"]
+    assert list(part.columns) == ["TF3", *genes]
     np.testing.assert_allclose(part, whole.loc[part.index, part.columns], atol=1e-6)
     assert set(part.index) == set(chosen)
     mask = mdata.obs_names.isin(chosen)
@@ -374,3 +376,117 @@ def test_support_by_peaks(mdata):
     assert screened.corr(changes["peaks"][screened.index].mean()) > 0.95
     with pytest.raises(ValueError, match="support must be"):
         lg.tl.perturb(mdata, {"TF1": 0.0}, support="motif")
+
+
+def test_sliced_data_are_refused_or_warned_of(mdata, caplog):
+    names = mdata.var_names
+    for gone, what in (("TF2", "TFs"), (mdata["atac"].var_names[3], "peaks")):
+        with pytest.raises(ValueError, match=f"1 of .* {what} of the networks are not in"):
+            lg.tl.perturb(mdata[:, names[names != gone]].copy(), {"TF1": 0.0})
+    fewer = mdata[:, names[names != "GENE30"]].copy()
+    for each in (fewer, mdata):
+        lg.tl.perturb(each, {"TF1": 0.0})
+    found = lg.get.perturbation(fewer)
+    assert "GENE30" not in found
+    # depth is over the genes that are left, so only nearly the same
+    assert found.corrwith(lg.get.perturbation(mdata)[found.columns]).dropna().median() > 0.9
+    assert "were fitted with" not in caplog.text
+    lg.tl.perturb(mdata[mdata.obs_names[:150]].copy(), {"TF1": 0.0})
+    assert "Keep all cells" in caplog.text
+
+
+def test_columns_follow_the_data_and_a_new_perturbation_removes_the_old_shift(mdata):
+    lg.tl.perturb(mdata, {"TF1": 0.0}, groupby="cell_type")
+    genes = lg.get.perturbation(mdata).columns
+    assert list(genes) == [name for name in mdata["rna"].var_names if name in set(genes)]
+    mdata["rna"].obsm["X_umap"] = np.random.default_rng(0).normal(size=(mdata.n_obs, 2))
+    lg.tl.perturb_shift(mdata, "X_umap", groupby="cell_type", n_neighbors=10)
+    assert list(mdata.uns["linger"]["shift"]["tfs"]) == ["TF1"]
+    lg.tl.perturb(mdata, {"TF2": 0.0})
+    with pytest.raises(KeyError, match="No transitions"):
+        lg.get.transitions(mdata)
+    assert "linger_shift" not in mdata["rna"].obsm
+
+
+def test_doses_that_are_no_numbers_and_genes_that_are_not_there(mdata):
+    for dose in (True, "ko", None):
+        with pytest.raises(ValueError, match="must be numbers"):
+            lg.tl.perturb(mdata, {"TF1": dose})
+    with pytest.raises(KeyError, match="Did you mean 'TF1'"):
+        lg.get.celloracle_coefficients(mdata, genes=["tf1"])
+
+
+def test_a_screen_resumed_in_another_order_is_refused(mdata, tmp_path):
+    lg.tl.perturb_screen(mdata, tfs=["TF1", "TF2"], path=tmp_path / "screen")
+    with pytest.raises(ValueError, match="another path"):
+        lg.tl.perturb_screen(mdata, tfs=["TF2", "TF1"], path=tmp_path / "screen")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="is a file"):
+        lg.tl.perturb_screen(mdata, path=tmp_path / "file")
+
+
+def test_cells_must_be_paired_and_metacells_made_by_linger(mdata, tmp_path):
+    import mudata as md
+
+    with md.set_options(pull_on_update=False):
+        unpaired = md.MuData({"rna": mdata["rna"].copy(), "atac": mdata["atac"][:150].copy()})
+    unpaired.uns["linger"] = mdata.uns["linger"]
+    with pytest.raises(ValueError, match="not paired"):
+        lg.tl.perturb(unpaired, {"TF1": 0.0})
+    metacells = lg.pp.metacells(mdata)
+    del metacells.uns["linger"]
+    lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(epochs=2, n_folds=0), store=tmp_path / "foreign")
+    with pytest.raises(ValueError, match="linger did not make"):
+        lg.tl.perturb(mdata, {"TF1": 0.0})
+    lg.tl.perturb_screen(mdata, tfs=["TF1"])
+    with pytest.raises(ValueError, match="not named after their cells"):
+        lg.tl.perturb_screen(mdata, groupby="cell_type")
+
+
+def test_depth_is_that_of_the_fit(tmp_path):
+    """Deep cells alone are scaled as they were among all cells."""
+    mdata = lg.ds.toy()
+    deep = np.arange(mdata.n_obs) % 2 == 0
+    for key in ("rna", "atac"):
+        factor = sparse.diags(np.where(deep, 4.0, 1.0))
+        mdata[key].X = sparse.csr_matrix(factor @ mdata[key].X)
+    lg.pp.link_peaks(mdata)
+    lg.tl.fit(mdata, config=lg.FitConfig(epochs=5, n_folds=0), store=tmp_path / "networks")
+    part = mdata[deep].copy()
+    settings = lg.io.read_store(mdata).settings
+    depth = np.median(np.asarray(mdata["rna"].X.sum(axis=1)))
+    assert settings["depth"]["rna"] == depth
+    for each in (mdata, part):
+        smoothed = SmoothedCells(each, part.obs_names, settings, 200, layer=None, rna_key="rna", atac_key="atac")
+        _, genes, _ = next(smoothed.chunks(mdata["rna"].var_names, mdata["atac"].var_names))
+        np.testing.assert_allclose(np.expm1(genes.astype(float)).sum(axis=0), depth, rtol=1e-3)
+
+
+def test_groups_of_metacells_from_labels_are_their_own(mdata, tmp_path):
+    mdata.obs["label"] = mdata.obs_names.to_numpy()[np.arange(mdata.n_obs) % 40]
+    metacells = lg.pp.metacells(mdata, labels="label", groupby="cell_type")
+    lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(epochs=2, n_folds=0), store=tmp_path / "networks")
+    store = lg.io.read_store(mdata)
+    own = metacells.obs["cell_type"].astype(str).reindex(store.metacells)
+    assert store.settings["groups"] == own.tolist()
+    lg.tl.perturb_screen(mdata, tfs=["TF1"], groupby="cell_type")
+    assert list(mdata.uns["linger"]["screen"]["groups"]) == sorted(own.unique())
+    mdata.obs["other"] = "x"
+    with pytest.raises(ValueError, match="not named after their cells"):
+        lg.tl.perturb_screen(mdata, groupby="other")
+
+
+def test_propagation_of_a_cell_does_not_depend_on_the_others(mdata):
+    cell = mdata.obs_names[0]
+    lg.tl.perturb(mdata, {"TF8": 0.0}, n_propagation=5)
+    whole = lg.get.perturbation(mdata).loc[cell]
+    lg.tl.perturb(mdata, pd.Series({"TF8": 0.0}), n_propagation=5, cells=cell)
+    np.testing.assert_allclose(lg.get.perturbation(mdata).loc[cell], whole, atol=1e-6)
+
+
+def test_another_store_in_its_place_is_refused(mdata, tmp_path):
+    path = tmp_path / "networks"
+    lg.tl.fit(mdata, config=lg.FitConfig(epochs=2, n_folds=0), store=path)
+    lg.tl.fit(mdata.copy(), config=lg.FitConfig(epochs=3, n_folds=0), store=path)
+    with pytest.raises(ValueError, match="not the one of the fit"):
+        lg.tl.perturb(mdata, {"TF1": 0.0})

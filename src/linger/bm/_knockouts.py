@@ -45,27 +45,28 @@ def knockouts(predicted: pd.DataFrame, truth: pd.DataFrame, *, n_strongest: int 
     if n_strongest < 1:
         msg = f"n_strongest must be 1 or more, found {n_strongest}."
         raise ValueError(msg)
-    genes = predicted.columns.astype(str)
-    measured = truth[truth["target"].astype(str).isin(genes)].drop_duplicates(["source", "target"])
-    tfs = predicted.index[predicted.index.astype(str).isin(measured["source"].astype(str))]
+    chosen = predicted.set_axis(predicted.columns.astype(str), axis=1).set_axis(predicted.index.astype(str))
+    genes = chosen.columns
+    known = truth.astype({"source": str, "target": str}).drop_duplicates(["source", "target"])
+    known = known[known["target"].isin(genes) & (known["source"] != known["target"])]
+    tfs = chosen.index[chosen.index.isin(known["source"])]
     if not len(tfs):
-        msg = (
-            f"None of the {len(predicted)} TFs has a measured change among the {len(genes)} genes. Are names the same?"
-        )
+        msg = f"None of the {len(chosen)} rows is a TF with a measured change among the {len(genes)} genes. Rows must be TFs, and names those of the truth."
         raise ValueError(msg)
-    chosen = predicted.loc[tfs].set_axis(genes, axis=1)
-    scores = chosen.abs().rename_axis("source").reset_index().melt("source", var_name="target", value_name="weight")
-    scores = scores[scores["source"].astype(str) != scores["target"].astype(str)]
-    known = measured[measured["source"].astype(str) != measured["target"].astype(str)]
-    table = evaluate(scores, known, universe="rows")[["auroc", "aupr_ratio", "n_pos", "n"]]
+    chosen = chosen.loc[tfs]
+    pairs = pd.MultiIndex.from_product([tfs, genes], names=["source", "target"])
+    scores = pd.DataFrame({"weight": np.abs(chosen.to_numpy(float)).ravel()}, pairs).reset_index()
+    table = evaluate(scores[scores["source"] != scores["target"]], known, universe="rows")[
+        ["auroc", "aupr_ratio", "n_pos", "n"]
+    ]
     changes = known.pivot(index="source", columns="target", values="log_fc").reindex(index=tfs, columns=genes)
     rows = {}
     for tf in tfs:
-        others = genes != str(tf)
+        others = genes != tf
         p, m = chosen.loc[tf].to_numpy(float)[others], changes.loc[tf].fillna(0).to_numpy(float)[others]
         top = np.argsort(-np.abs(m), kind="stable")[: min(n_strongest, np.count_nonzero(m))]
         agree = np.where(p[top] == 0, 0.5, np.sign(p[top]) == np.sign(m[top]))
-        rows[str(tf)] = {"sign_accuracy": agree.mean() if len(top) else np.nan, "correlation": _spearman(p, m)}
+        rows[tf] = {"sign_accuracy": agree.mean() if len(top) else np.nan, "correlation": _spearman(p, m)}
     found = pd.DataFrame(rows).T
     return table.join(found)[["auroc", "aupr_ratio", "sign_accuracy", "correlation", "n_pos", "n"]]
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
+from linger._validate import known_names, modality
 from linger.tl._gradients import gradients
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def celloracle_coefficients(
     Raises
     ------
     KeyError
-        If there is no store, or no such column.
+        If there is no store, no such column, or a gene is not in the data.
     ValueError
         If metacells have no group.
 
@@ -68,7 +69,7 @@ def celloracle_coefficients(
     12
     """
     found = gradients(mdata, groupby=groupby, device=device, key=key, keys=(rna_key, atac_key))
-    square = None if genes is None else pd.Index(list(genes), dtype=object)
+    square = None if genes is None else known_names(genes, modality(mdata, rna_key).var_names, "genes")
     tables = {}
     for name, mean in zip(found.groups, found.mean, strict=True):
         table = pd.DataFrame(mean.T, found.tfs, found.genes)

@@ -50,7 +50,7 @@ def celloracle_links(
     Raises
     ------
     KeyError, ValueError
-        As :func:`linger.get.celloracle_coefficients`.
+        As :func:`linger.get.celloracle_coefficients`, or if `top` is not positive.
 
     Examples
     --------
@@ -61,6 +61,9 @@ def celloracle_links(
     >>> lg.get.celloracle_links(mdata, top=5)["all"].columns.tolist()
     ['source', 'target', 'coef_mean', 'coef_abs', 'p', '-logp']
     """
+    if top < 1:
+        msg = f"top must be 1 or more, found {top}."
+        raise ValueError(msg)
     found = gradients(mdata, groupby=groupby, device=device, key=key, keys=(rna_key, atac_key))
     tables = {}
     for number, name in enumerate(found.groups):

@@ -69,6 +69,7 @@ def perturbation(
         raise KeyError(msg)
     rna, genes = modality(mdata, rna_key), pd.Index(np.asarray(record["genes"]).astype(str))
     if level == "groups":
+        genes = genes[genes.isin(rna.var_names)]
         means = np.asarray(rna.varm[slot(key, PERTURBATION)])[rna.var_names.get_indexer(genes)]
         return pd.DataFrame(means.T, pd.Index(np.asarray(record["groups"]).astype(str)), genes)
     stored = [np.asarray(rna.obsm[slot(key, name)]) for name in (PERTURBATION, PREDICTED)]

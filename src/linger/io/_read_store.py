@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
-from linger._logging import logger
 from linger.io._store import NetworkStore
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def read_store(mdata: MuData, *, key: str = DEFAULT_KEY) -> NetworkStore:
         If the fit kept no store.
     FileNotFoundError
         If the store is no longer where it was (see :func:`linger.io.attach`).
+    ValueError
+        If another store is there.
     """
     where = mdata.uns.get(key, {}).get("store")
     if where is None:
@@ -39,5 +40,6 @@ def read_store(mdata: MuData, *, key: str = DEFAULT_KEY) -> NetworkStore:
         raise KeyError(msg)
     store = NetworkStore(str(where["path"]))
     if store.checksum != where["checksum"]:
-        logger.warning("The store at %s has changed since the fit %r.", store.path, key)
+        msg = f"The store at {store.path} is not the one of the fit {key!r}: its checksum differs. Fit again, or if it is meant, attach it with lg.io.attach."
+        raise ValueError(msg)
     return store

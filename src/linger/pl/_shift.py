@@ -36,7 +36,7 @@ def shift(
     mdata
         With a shift on an embedding of two dimensions.
     color
-        Column of ``obs`` to colour cells by.
+        Column of ``obs`` to colour cells by, groups or numbers.
     control
         Draw the control, in which genes are permuted.
     min_mass
@@ -57,6 +57,8 @@ def shift(
     ------
     KeyError
         If there is no shift, its embedding is gone, or the column is missing.
+    ValueError
+        If `min_mass` is out of range.
 
     Examples
     --------
@@ -68,11 +70,16 @@ def shift(
     >>> mdata["rna"].obsm["X_pca"] = np.linalg.svd(lg.get.perturbation(mdata, what="before").to_numpy(), full_matrices=False)[0][:, :2]
     >>> lg.tl.perturb_shift(mdata, "X_pca", n_neighbors=10)
     >>> lg.pl.shift(mdata, color="cell_type").get_xlabel()
-    'X_pca 1'
+    'PCA 1'
     """
+    import matplotlib.pyplot as plt
+
+    if not 0 <= min_mass < 1:
+        msg = f"min_mass must be at least 0 and below 1, found {min_mass}."
+        raise ValueError(msg)
     record = mdata.uns.get(key, {}).get(SHIFT, {})
     if "grid" not in record:
-        msg = f"No vector field is stored under {key!r}. Call lg.tl.perturb_shift(mdata, basis) on an embedding of two dimensions first."
+        msg = f"No vector field in two dimensions is stored under {key!r}. Call lg.tl.perturb_shift(mdata, basis) on an embedding of two dimensions first."
         raise KeyError(msg)
     rna, basis = modality(mdata, rna_key), str(record["basis"])
     holder = next((each for each in (mdata, rna) if basis in each.obsm), None)
@@ -84,8 +91,13 @@ def shift(
     ax = new_axes(ax, width=4.6, height=4)
     if color is None:
         ax.scatter(points[:, 0], points[:, 1], s=5, color=np.where(done, GREY, "#dddddd"), alpha=0.5, linewidths=0)
+    elif pd.api.types.is_numeric_dtype(values := obs_column(mdata, color, rna.obs_names, keys=(rna_key, atac_key))):
+        drawn = ax.scatter(
+            points[:, 0], points[:, 1], s=5, c=values.to_numpy(float), cmap="viridis", alpha=0.7, linewidths=0
+        )
+        plt.colorbar(drawn, ax=ax, label=color)
     else:
-        labels = obs_column(mdata, color, rna.obs_names, keys=(rna_key, atac_key)).astype(str)
+        labels = values.astype(str)
         for name, shade in method_colors(sorted(labels.unique())).items():
             mine = (labels == name).to_numpy()
             ax.scatter(points[mine, 0], points[mine, 1], s=5, color=shade, alpha=0.5, linewidths=0, label=name)
@@ -97,7 +109,9 @@ def shift(
     longest = max(np.linalg.norm(np.asarray(record[name])[kept], axis=1).max() for name in ("field", "field_control"))
     arrows = field * step * (2 / max(longest, 1e-12) if scale is None else scale)
     ax.quiver(*grid.T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.004, zorder=3)
-    ax.set(xlabel=f"{basis} 1", ylabel=f"{basis} 2", xticks=[], yticks=[])
-    ax.set_title("genes permuted" if control else "predicted shift")
+    name = basis.removeprefix("X_").upper()
+    ax.set(xlabel=f"{name} 1", ylabel=f"{name} 2", xticks=[], yticks=[])
+    doses = ", ".join(f"{tf} x {dose:g}" for tf, dose in zip(record["tfs"], record["doses"], strict=True))
+    ax.set_title(f"{doses}: " + ("genes permuted" if control else "predicted shift"), fontsize="medium")
     despine(ax)
     return ax

@@ -9,7 +9,15 @@ from scipy import sparse
 _N_COMPONENTS = 30
 
 
-def log_normalize_depth(counts: sparse.csr_matrix, *, log: bool = True) -> sparse.csr_matrix:
+def median_depth(counts: sparse.csr_matrix) -> float:
+    """Return the median sum of the cells that are not empty, 1 if all are."""
+    depth = np.asarray(counts.sum(axis=1)).ravel()
+    return float(np.median(depth[depth > 0])) if (depth > 0).any() else 1.0
+
+
+def log_normalize_depth(
+    counts: sparse.csr_matrix, *, log: bool = True, target: float | None = None
+) -> sparse.csr_matrix:
     """Scale every cell to the median depth, then optionally take log(1 + x); empty cells stay empty.
 
     Parameters
@@ -18,9 +26,11 @@ def log_normalize_depth(counts: sparse.csr_matrix, *, log: bool = True) -> spars
         Raw counts, cells x features.
     log
         Whether to take the logarithm.
+    target
+        Depth to scale to; None takes the median.
     """
     depth = np.asarray(counts.sum(axis=1)).ravel()
-    target = np.median(depth[depth > 0]) if (depth > 0).any() else 1.0
+    target = median_depth(counts) if target is None else target
     scale = np.divide(target, depth, out=np.zeros_like(depth), where=depth > 0)
     scaled = sparse.csr_matrix(sparse.diags(scale.astype(np.float32)) @ counts)
     return scaled.log1p() if log else scaled

@@ -15,7 +15,7 @@ from linger._groups import cell_groups, obs_column
 from linger._logging import logger
 from linger._mudata import new_mudata
 from linger._validate import paired
-from linger.pp._embedding import log_normalize_depth
+from linger.pp._embedding import log_normalize_depth, median_depth
 from linger.pp._neighbors import Search
 
 if TYPE_CHECKING:
@@ -222,6 +222,7 @@ def _assemble(
         result.obs[column] = obs[column]
     result.obsm["cells"] = membership.weights
     plain = {name: value for name, value in settings.items() if value is not None}
-    result.uns["linger"] = {"metacells": plain, "cells": cells.to_numpy(dtype=object)}
+    depth = {key: median_depth(matrix) for key, matrix in counts.items()}
+    result.uns["linger"] = {"metacells": plain, "cells": cells.to_numpy(dtype=object), "depth": depth}
     logger.debug("%d metacells of %.0f cells each (median).", len(obs), obs["n_cells"].median())
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -21,15 +22,20 @@ def read_doses(doses: str | Iterable[str] | Mapping[str, float], networks: Store
     ValueError
         If there is none, a dose is negative or not finite, or a TF is not expressed or does not vary in the metacells.
     """
+    if isinstance(doses, pd.Series) and pd.api.types.is_numeric_dtype(doses):
+        doses = {str(name): float(dose) for name, dose in doses.items()}
     if not isinstance(doses, Mapping):
         doses = dict.fromkeys([doses] if isinstance(doses, str) else doses, 0.0)
-    names = known_names(list(doses), networks.tfs, "TFs of the networks")
+    names = known_names(list(doses), networks.tfs, "TFs of the networks (other genes are no inputs)")
+    if not all(isinstance(doses[name], Real) and not isinstance(doses[name], bool | np.bool_) for name in names):
+        msg = f"Doses must be numbers, found {dict(doses)}. 0 knocks a TF out, 1 leaves it as it is, 2 doubles it."
+        raise ValueError(msg)
     factors = pd.Series([float(doses[name]) for name in names], index=names)
     if factors.empty:
         msg = "No TF is named. Give doses such as {'GATA1': 0.0}."
         raise ValueError(msg)
     if not np.isfinite(factors).all() or (factors < 0).any():
-        msg = f"Doses must be finite and not negative, found {factors.to_dict()}. 0 knocks a TF out, 1 leaves it as it is, 2 doubles it."
+        msg = f"Doses must be finite and not negative, found {preview(factors.unique())}. 0 knocks a TF out, 1 leaves it as it is, 2 doubles it."
         raise ValueError(msg)
     at = networks.tfs.get_indexer(names)
     silent, constant = networks.tf.mean[at] <= 0, networks.tf.sd[at] <= 0

@@ -254,8 +254,13 @@ def _finish_store(
     arrays |= {"alpha": graph.alpha, "links_indices": design.links.indices, "links_indptr": design.links.indptr}
     arrays["background"] = background_columns(len(samples.names), trainer)
     names = {"genes": design.genes, "tfs": design.tfs, "peaks": design.peaks, "metacells": samples.names}
-    settings = {"config": trainer.config.to_dict(), "rng": trainer.seed, "linger": linger.__version__}
-    settings["metacells"] = dict(metacells.uns.get("linger", {}).get("metacells", {}))
+    settings: dict[str, Any] = {"config": trainer.config.to_dict(), "rng": trainer.seed, "linger": linger.__version__}
+    made = metacells.uns.get("linger", {})
+    settings["metacells"], settings["n_cells"] = dict(made.get("metacells", {})), len(made.get("cells", []))
+    settings["depth"] = {key: float(value) for key, value in made.get("depth", {}).items()}
+    groupby = settings["metacells"].get("groupby")
+    if groupby is not None:
+        settings["groups"] = metacells.obs[groupby].astype(str).reindex(samples.names).tolist()
     checksum = writer.finish(names=names, design=arrays, settings=settings)
     return {"path": str(writer.path.resolve()), "checksum": checksum}
 

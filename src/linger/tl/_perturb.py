@@ -12,14 +12,14 @@ import torch
 from linger import nn
 from linger._docs import docs
 from linger._groups import obs_column
-from linger._keys import DEFAULT_KEY, PERTURBATION, PREDICTED, slot
+from linger._keys import DEFAULT_KEY, PERTURBATION, PREDICTED, SHIFT, slot
 from linger._logging import logger
 from linger._validate import known_names, modality, valid_key
 from linger.get._states import States, is_mask
 from linger.io._read_store import read_store
 from linger.pp._smoothed import SmoothedCells
 from linger.tl._doses import log_change, read_doses
-from linger.tl._stored_networks import StoredNetworks, Support, read_support
+from linger.tl._stored_networks import StoredNetworks, Support, check_features, read_support
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -48,7 +48,7 @@ def perturb(
 
     Every gene's network is run twice, with the TFs as they are and as they are set (Yuan & Duren 2024). A dose d acts on the unlogged
     scale, log(1 + d x), and inputs are standardised with the moments of training, so that a knock-out is -mean / sd, not 0. Single cells are first
-    averaged over their neighbours, as the metacells were that the networks were trained on. Accessibility stays as it is.
+    averaged over their neighbours, as the metacells were that the networks were trained on, and scaled to the same depth. Accessibility stays as it is.
 
     With ``n_propagation`` above 1 TFs that have a network of their own change too, by what it predicted in the round before (held between 0 and the highest value
     among the metacells), and all networks are run again; TFs that were set stay set.
@@ -65,7 +65,7 @@ def perturb(
     genes
         Genes to predict; None takes all with a network.
     n_propagation
-        Rounds; 1 gives direct effects. It ends early when no TF changes by 0.01 or more from a round to the next.
+        Rounds; 1 gives direct effects. A cell is done when none of its TFs changes by 0.01 or more from a round to the next.
     %(support)s
     %(layer)s
     device
@@ -83,16 +83,16 @@ def perturb(
       has its set change; NaN for cells that were not asked for;
     - ``rna.obsm["linger_predicted"]``: the prediction before, on the same scale;
     - ``rna.varm["linger_perturbation"]``: mean change by group, genes x groups, NaN for other genes;
-    - ``uns["linger"]["perturbation"]``: doses, genes, groups, and ``residual``, the largest change of a TF in each round.
+    - ``uns["linger"]["perturbation"]``: doses, genes, groups, and ``residual``, the largest change of a TF in each round. A shift of an earlier perturbation (:func:`linger.tl.perturb_shift`) is removed.
 
     Memory: ``8 * n_cells * n_genes`` bytes for the result and up to 2 GB on the way.
 
     Raises
     ------
     KeyError
-        If there is no store, or a TF, gene, cell or column is unknown.
+        If there is no store, a TF, gene, cell or column is unknown, or the embedding or column that metacells were made with is gone.
     ValueError
-        If a dose is negative, a TF is not expressed in the metacells or does not vary, or no cell is asked for.
+        If the metacells of the fit were not made by linger, cells are not paired, a TF or peak of the networks is not in the data, a dose is negative, a TF is not expressed in the metacells or does not vary, or no cell is asked for.
 
     Examples
     --------
@@ -112,11 +112,20 @@ def perturb(
     networks = StoredNetworks(store, device)
     factors = read_doses(doses, networks)
     wanted = networks.genes if genes is None else known_names(genes, networks.genes, "genes with a network")
-    shown = wanted.append(factors.index.difference(wanted))
+    names = modality(mdata, rna_key).var_names
+    shown = names[names.isin(wanted.append(factors.index))]
+    check_features(mdata, networks, rna_key, atac_key)
     chosen = _cells(mdata, cells, key_added, rna_key, atac_key)
+    n_cells = store.settings.get("n_cells", 0)
+    if n_cells and n_cells != mdata.mod[rna_key].n_obs:
+        logger.warning(
+            "The networks were fitted with %d cells and there are %d: neighbours and depth differ. Keep all cells, and choose with cells=.",
+            n_cells, mdata.mod[rna_key].n_obs,
+        )  # fmt: skip
     by = pd.Series("all", index=chosen) if groupby is None else _groups(mdata, groupby, chosen, (rna_key, atac_key))
-    settings = store.settings.get("metacells", {})
-    samples = SmoothedCells(mdata, chosen, settings, layer=layer, rna_key=rna_key, atac_key=atac_key)
+    samples = SmoothedCells(
+        mdata, chosen, store.settings, len(store.metacells), layer=layer, rna_key=rna_key, atac_key=atac_key
+    )
     share = read_support(support, mdata, networks, key=key_added, rna_key=rna_key, atac_key=atac_key)
     before, changed, residual = _predict(networks, samples, factors, wanted, shown, n_propagation, share)
     target = mdata.copy() if copy else mdata
@@ -174,11 +183,16 @@ def _predict(
         delta = np.zeros(tf_values.shape)
         delta[set_rows] = log_change(tf_values[set_rows].astype(np.float64), factors.to_numpy())
         residual[0] = max(residual[0], np.abs(delta).max())
+        active: np.ndarray = np.full(
+            tf.shape[1], fill_value=True
+        )  # each cell by itself, so that it matters not who else is asked for
         for number in range(1, n_propagation):
             moved = _next_round(networks, tf, re, tf_values, delta, set_rows, support)
-            step = np.abs(moved - delta).max()
-            residual[number], delta = max(residual[number], step), moved
-            if step < _CONVERGED:
+            step = np.abs(moved - delta).max(axis=0) * active
+            residual[number] = max(residual[number], step.max())
+            delta = np.where(active, moved, delta)
+            active = active & (step >= _CONVERGED)
+            if not active.any():
                 break
         for block, found in run_change(networks, tf, re, delta, support, only=only, description="perturbation"):
             mean, sd = networks.target.mean[block.rows, None], networks.target.sd[block.rows, None]
@@ -187,10 +201,10 @@ def _predict(
         before[chunk, own], changed[chunk, own] = tf_values[set_rows].T, delta[set_rows].T
     if n_propagation > 1 and residual[-1] >= _CONVERGED:
         logger.warning(
-            "Effects still changed by up to %.2g (logged expression of a TF) in the last of %d rounds; they are bounded, but not settled.",
+            "Effects still changed by up to %.2g (logged expression of a TF) in the last of %d rounds; they are bounded, but not settled. Raise n_propagation.",
             residual[-1], n_propagation,
         )  # fmt: skip
-    return before, changed, residual
+    return before, changed, residual[: max(1, int(np.flatnonzero(residual).max(initial=0)) + 1)]
 
 
 def _next_round(
@@ -266,4 +280,7 @@ def _write(
         means[rows, number] = changed[mine].mean(axis=0)
     rna.varm[slot(key, PERTURBATION)] = means
     record["groups"] = np.array(names, dtype=object)
-    mdata.uns[key] = dict(mdata.uns.get(key, {})) | {PERTURBATION: record}
+    for name in (slot(key, SHIFT), f"{slot(key, SHIFT)}_control"):  # of the former perturbation
+        rna.obsm.pop(name, None)
+    kept = {name: value for name, value in mdata.uns.get(key, {}).items() if name != SHIFT}
+    mdata.uns[key] = kept | {PERTURBATION: record}

@@ -106,7 +106,8 @@ def perturb_screen(
     target = mdata.copy() if copy else mdata
     rna = modality(target, rna_key)
     whole = np.full((rna.n_vars, *found.shape[1:]), np.nan, np.float32)
-    whole[rna.var_names.get_indexer(networks.genes)] = found
+    there = networks.genes.isin(rna.var_names)
+    whole[rna.var_names.get_indexer(networks.genes[there])] = found[there]
     rna.varm[slot(key_added, SCREEN)] = whole
     record = {
         "tfs": factors.index.to_numpy(dtype=object),
@@ -134,9 +135,16 @@ class _Finished:
         members = hashlib.sha256(np.ascontiguousarray(average.to_numpy(np.float32)).tobytes()).hexdigest()
         request: dict[str, Any] = {"format": "linger-screen", "store": store.checksum, "members": members}
         request["support"] = None if support is None else hashlib.sha256(support.tobytes()).hexdigest()
-        request |= {"doses": factors.to_dict(), "groups": list(map(str, average.columns))}
+        request |= {
+            "tfs": list(map(str, factors.index)),
+            "doses": factors.tolist(),
+            "groups": list(map(str, average.columns)),
+        }
+        if self.path.exists() and not self.path.is_dir():
+            msg = f"{self.path} is a file. Give the path of a folder."
+            raise ValueError(msg)
         file = self.path / _REQUEST
-        if file.is_file() and json.loads(file.read_text()) != request:
+        if file.is_file() and _read_json(file) != request:
             msg = (
                 f"{self.path} holds a screen of other TFs, doses, groups or networks. Give another path, or remove it."
             )
@@ -167,6 +175,13 @@ class _Finished:
         if self.path is not None:
             with partial_file(self.path / f"block-{number:05d}.npy") as partial, partial.open("wb") as file:
                 np.save(file, values, allow_pickle=False)
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except ValueError:
+        return None
 
 
 def _run(

@@ -49,7 +49,7 @@ def perturb_shift(
     ----------
     %(mdata)s With :func:`linger.tl.perturb` done.
     basis
-        Embedding in ``obsm`` of the MuData or the expression modality; its first two dimensions or all are used as they are.
+        Embedding in ``obsm`` of the MuData or the expression modality, all dimensions of which are used as they are; a vector field is made of two.
     groupby
         Column of ``obs`` for the summary of transitions between groups.
     n_neighbors
@@ -69,7 +69,7 @@ def perturb_shift(
     None, or the copy. Writes
 
     - ``rna.obsm["linger_shift"]`` and ``["linger_shift_control"]``: s, cells x dimensions, NaN for cells without a prediction;
-    - ``uns["linger"]["shift"]``: ``basis``; ``grid``, ``field``, ``field_control``, ``mass`` (points x 2; vectors there, averaged with a Gaussian kernel of the grid's
+    - ``uns["linger"]["shift"]``: ``basis``, ``tfs``, ``doses``; ``grid``, ``field``, ``field_control``, ``mass`` (points x 2; vectors there, averaged with a Gaussian kernel of the grid's
       spacing; sum of kernel weights); with `groupby` ``groups`` and ``transitions``, ``transitions_control``: mean probability that a cell of a group (row) moves to one
       of another (column).
 
@@ -99,8 +99,12 @@ def perturb_shift(
         msg = "n_neighbors and n_grid must be 2 or more and temperature positive."
         raise ValueError(msg)
     rna = modality(mdata, rna_key)
+    embedding = _embedding(mdata, rna, basis)
     changed, before, done = _predictions(rna, mdata, key_added)
-    embedding = _embedding(mdata, rna, basis)[done]
+    embedding = embedding[done]
+    if not np.isfinite(embedding).all():
+        msg = f"obsm[{basis!r}] holds NaN or infinite values."
+        raise ValueError(msg)
     graph = _neighbors(embedding, rna.obs_names[done], min(n_neighbors, len(embedding) - 1))
     names = rna.obs_names[done]
     by_name = np.argsort(names.to_numpy(str))
@@ -110,7 +114,8 @@ def perturb_shift(
         permuted[cell] = changed[cell, generator.permutation(changed.shape[1])]
     probability, control = (_transition(each, before, graph, temperature) for each in (changed, permuted))
     shifts = {"": _shift(probability, embedding, graph), "_control": _shift(control, embedding, graph)}
-    record: dict[str, Any] = {"basis": basis}
+    made = mdata.uns[key_added][PERTURBATION]
+    record: dict[str, Any] = {"basis": basis, "tfs": made["tfs"], "doses": made["doses"]}
     if embedding.shape[1] == 2:
         record |= _field(embedding, shifts, n_grid)
     if groupby is not None:
@@ -133,10 +138,11 @@ def _predictions(rna: AnnData, mdata: MuData, key: str) -> tuple[np.ndarray, np.
         raise KeyError(msg)
     changed, before = (np.asarray(rna.obsm[slot(key, name)], np.float32) for name in (PERTURBATION, PREDICTED))
     done = np.asarray(np.isfinite(np.hstack([changed, before])).all(axis=1))
-    if done.sum() < 3 or not np.abs(changed[done]).any():
-        msg = (
-            "The perturbation changes nothing, or fewer than three cells were predicted; there is no direction to show."
-        )
+    if done.sum() < 3:
+        msg = f"{done.sum()} cells were predicted; three or more are needed."
+        raise ValueError(msg)
+    if not np.abs(changed[done]).any():
+        msg = "The perturbation changes nothing, so there is no direction to show."
         raise ValueError(msg)
     return changed[done], before[done], done
 
@@ -147,11 +153,8 @@ def _embedding(mdata: MuData, rna: AnnData, basis: str) -> np.ndarray:
         if basis in holder.obsm:
             at = cell_positions(holder.obs_names, rna.obs_names, f"the embedding {basis!r}")
             found = np.asarray(holder.obsm[basis], dtype=np.float64)[at]
-            if not np.isfinite(found).all():
-                msg = f"obsm[{basis!r}] holds NaN or infinite values."
-                raise ValueError(msg)
             return found
-    there = sorted({*map(str, mdata.obsm), *map(str, rna.obsm)})
+    there = sorted(name for name in {*map(str, mdata.obsm), *map(str, rna.obsm)} if name.startswith("X_"))
     msg = f"There is no embedding {basis!r} in obsm (there are {there}). Compute one, for example with scanpy.tl.umap."
     raise KeyError(msg)
 
@@ -207,13 +210,13 @@ def _field(embedding: np.ndarray, shifts: dict[str, np.ndarray], n_grid: int) ->
     axes = [np.linspace(a, b, n_grid) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     spacing = np.maximum((high - low) / (n_grid - 1), 1e-12)
-    squared = (((grid[:, None] - embedding[None]) / spacing) ** 2).sum(axis=2)
-    kernel = np.exp(-squared / 2)
-    mass = kernel.sum(axis=1)
-    fields = {
-        f"field{name}": (kernel @ values / np.maximum(mass, 1e-12)[:, None]).astype(np.float32)
-        for name, values in shifts.items()
-    }
+    # the kernel of a point is a product over both axes, so points x cells are never formed
+    x, y = (np.exp(-(((axis[:, None] - embedding[None, :, i]) / spacing[i]) ** 2) / 2) for i, axis in enumerate(axes))
+    mass = (x @ y.T).ravel()
+    fields = {}
+    for name, values in shifts.items():
+        summed = np.stack([((x * values[:, i]) @ y.T).ravel() for i in range(2)], axis=1)
+        fields[f"field{name}"] = (summed / np.maximum(mass, 1e-12)[:, None]).astype(np.float32)
     return {"grid": grid.astype(np.float32), "mass": mass.astype(np.float32), **fields}
 
 

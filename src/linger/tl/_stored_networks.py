@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from linger import nn
 from linger._groups import obs_column
-from linger._validate import preview
+from linger._validate import modality, preview
 from linger.get._support import path_support
 from linger.tl._design import Standardized, re_inputs, with_zero_row
 from linger.tl._ensemble import find_device
@@ -108,11 +108,17 @@ def metacell_groups(mdata: MuData, store: NetworkStore, groupby: str | None, key
     """Return the group of every metacell in the store."""
     if groupby is None:
         return pd.Series("all", index=store.metacells)
+    made = store.settings.get("metacells", {})
+    if "groups" in store.settings and made.get("groupby") == groupby:
+        return pd.Series(store.settings["groups"], index=store.metacells)
+    if "labels" in made or not made:
+        msg = f"The metacells of this fit are not named after their cells, so they have no {groupby!r}. Make them with lg.pp.metacells(mdata, groupby={groupby!r})."
+        raise ValueError(msg)
     found = obs_column(mdata, groupby, store.metacells, keys=keys)
     if found.isna().any():
         msg = (
-            f"{int(found.isna().sum())} of {len(found)} metacells ({preview(found.index[found.isna()], 3)}) are not named after cells with a "
-            f"{groupby!r}. Perturb cells instead: lg.tl.perturb(mdata, doses, groupby={groupby!r})."
+            f"{int(found.isna().sum())} of {len(found)} metacells ({preview(found.index[found.isna()], 3)}) are not named after cells of this MuData with a "
+            f"{groupby!r}. Keep all cells of the fit, or fit with groupby={groupby!r}."
         )
         raise ValueError(msg)
     return found.astype(str)
@@ -128,3 +134,15 @@ def read_support(
         msg = f"support must be 'peaks' or None, found {support!r}."
         raise ValueError(msg)
     return path_support(mdata, networks.tfs, networks.genes, key=key, rna_key=rna_key, atac_key=atac_key)
+
+
+def check_features(mdata: MuData, networks: StoredNetworks, rna_key: str, atac_key: str) -> None:
+    """Raise if an input of the networks is not in the data."""
+    for key, names, what in ((rna_key, networks.tfs, "TFs"), (atac_key, networks.peaks, "peaks")):
+        missing = names[~names.isin(modality(mdata, key).var_names)]
+        if len(missing):
+            msg = (
+                f"{len(missing)} of {len(names)} {what} of the networks are not in mdata[{key!r}] ({preview(missing)}). Networks need all of their "
+                "inputs: keep all genes and peaks, and choose with genes=."
+            )
+            raise ValueError(msg)
