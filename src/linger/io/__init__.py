@@ -1,6 +1,7 @@
 """Files: the store of trained networks, priors, panels of bulk samples."""
 
 from linger.io._attach import attach
+from linger.io._beeline import Beeline, read_beeline
 from linger.io._gmt import write_gmt
 from linger.io._lingergrn import read_lingergrn_prior
 from linger.io._networks import GroupNetworks, read_networks, write_networks
@@ -11,10 +12,12 @@ from linger.io._store import NetworkStore
 from linger.io._write import write_h5mu
 
 __all__ = [
+    "Beeline",
     "GroupNetworks",
     "NetworkStore",
     "Prior",
     "attach",
+    "read_beeline",
     "read_lingergrn_prior",
     "read_networks",
     "read_peaks_panel",

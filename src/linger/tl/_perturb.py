@@ -119,7 +119,7 @@ def perturb(
     n_cells = store.settings.get("n_cells", 0)
     if n_cells and n_cells != mdata.mod[rna_key].n_obs:
         logger.warning(
-            "The networks were fitted with %d cells and there are %d: neighbours and depth differ. Keep all cells, and choose with cells=.",
+            "The networks were fitted with %d cells and there are %d, so that their neighbours differ. Keep all cells, and choose with cells=.",
             n_cells, mdata.mod[rna_key].n_obs,
         )  # fmt: skip
     by = pd.Series("all", index=chosen) if groupby is None else _groups(mdata, groupby, chosen, (rna_key, atac_key))
