@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from linger import bm, ds, get, io, nn, pl, pp, tl
     from linger._config import FitConfig
+    from linger._tgi_config import TgiConfig
 
 try:
     __version__ = version("linger-multiome")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["FitConfig", "__version__", "bm", "ds", "get", "io", "nn", "pl", "pp", "tl"]
+__all__ = ["FitConfig", "TgiConfig", "__version__", "bm", "ds", "get", "io", "nn", "pl", "pp", "tl"]
 
 
 def __getattr__(name: str) -> ModuleType | type:
     if name == "FitConfig":
         return importlib.import_module("linger._config").FitConfig
+    if name == "TgiConfig":
+        return importlib.import_module("linger._tgi_config").TgiConfig
     if name in __all__:
         return importlib.import_module(f"linger.{name}")
     msg = f"module 'linger' has no attribute {name!r}"

@@ -20,6 +20,7 @@ from linger.get._subnetwork import subnetwork
 from linger.get._survival_curves import survival_curves
 from linger.get._target_overlap import target_overlap
 from linger.get._tf_importance import tf_importance
+from linger.get._tgi import tgi
 from linger.get._traits import traits
 from linger.get._transitions import transitions
 
@@ -47,6 +48,7 @@ __all__ = [
     "survival_curves",
     "target_overlap",
     "tf_importance",
+    "tgi",
     "traits",
     "transitions",
 ]

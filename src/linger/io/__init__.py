@@ -8,6 +8,7 @@ from linger.io._networks import GroupNetworks, read_networks, write_networks
 from linger.io._peaks_panel import read_peaks_panel
 from linger.io._prior import Prior, read_prior
 from linger.io._read_store import read_store
+from linger.io._read_tgi import read_tgi
 from linger.io._store import NetworkStore
 from linger.io._write import write_h5mu
 
@@ -23,6 +24,7 @@ __all__ = [
     "read_peaks_panel",
     "read_prior",
     "read_store",
+    "read_tgi",
     "write_gmt",
     "write_h5mu",
     "write_networks",

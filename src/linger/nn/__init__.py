@@ -6,6 +6,7 @@ from linger.nn._fisher import Fisher, fisher_information, n_weights, normalized
 from linger.nn._init import hashed_uniform, initial_weights, name_hash
 from linger.nn._losses import Anchor, MotifGraph, ewc_penalty, l1_penalty, manifold_penalty, motif_graph
 from linger.nn._matmul import matmul_t
+from linger.nn._pair_network import PairNetwork, score_pairs, train_pairs
 from linger.nn._perturb import Change, change, gradient_moments, screen
 from linger.nn._shapley import Shapley, shapley, shapley_values
 from linger.nn._train import Trained, train
@@ -18,6 +19,7 @@ __all__ = [
     "Inputs",
     "Layers",
     "MotifGraph",
+    "PairNetwork",
     "Shapley",
     "Trained",
     "Weights",
@@ -36,9 +38,11 @@ __all__ = [
     "name_hash",
     "normalized",
     "predict",
+    "score_pairs",
     "screen",
     "shapley",
     "shapley_values",
     "train",
+    "train_pairs",
     "weight_correlation",
 ]

@@ -13,6 +13,7 @@ from linger.tl._pretrain import pretrain
 from linger.tl._survival import survival
 from linger.tl._tf_activity import tf_activity
 from linger.tl._tf_importance import tf_importance
+from linger.tl._tgi import tgi
 from linger.tl._trait_enrichment import trait_enrichment
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "survival",
     "tf_activity",
     "tf_importance",
+    "tgi",
     "trait_enrichment",
 ]

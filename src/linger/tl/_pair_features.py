@@ -1,0 +1,143 @@
+"""What expression and known pairs say of a TF and a gene."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.stats import rankdata
+
+
+class Profiles(NamedTuple):
+    """Genes by how they go with reference genes."""
+
+    components: np.ndarray
+    """Genes x components, unit variance over all."""
+    correlation: np.ndarray
+    """Genes x reference genes; 0 with itself."""
+    reference: pd.Index
+    """Names of the reference genes."""
+    gene: np.ndarray
+    """Genes x properties: mean, standard deviation, share of cells, mean and mean absolute correlation."""
+
+
+class Projection(NamedTuple):
+    """How correlations become components, kept with a model so that new data are seen alike."""
+
+    reference: np.ndarray
+    mean: np.ndarray
+    directions: np.ndarray
+    """Reference genes x components, scaled."""
+
+
+def gene_profiles(
+    values: np.ndarray, names: pd.Index, *, n_references: int, n_components: int, projection: Projection | None = None
+) -> tuple[Profiles, Projection]:
+    """Return the profiles of all genes.
+
+    Parameters
+    ----------
+    values
+        Logged expression, cells x genes.
+    names
+        Names of the genes.
+    n_references, n_components
+        As in :class:`linger.TgiConfig`.
+    projection
+        That of a trained model; None makes one from these data.
+
+    Returns
+    -------
+    Profiles, and the projection. Memory: ``8 * n_genes * (n_cells + n_references)`` bytes.
+    """
+    centred = values - values.mean(axis=0)
+    sd = centred.std(axis=0)
+    unit = np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-8)
+    if projection is None:
+        order = np.lexsort([names.astype(str), -sd])[: min(n_references, int((sd > 1e-8).sum()))]
+        reference = names[np.sort(order)].sort_values()
+    else:
+        reference = pd.Index(projection.reference)
+    at = names.get_indexer(reference)
+    correlation = unit.T @ unit[:, at] / len(values)
+    correlation[at, np.arange(len(at))] = 0  # with itself
+    if projection is None:
+        projection = _principal(correlation[at], reference, n_components)
+    components = (correlation - projection.mean) @ projection.directions
+    size = np.abs(correlation).mean(axis=1)
+    seen = (values > values.min(axis=0) + 1e-6).mean(axis=0)
+    gene = np.column_stack([values.mean(axis=0), sd, seen, size, correlation.mean(axis=1)])
+    return Profiles(components, correlation, reference, gene), projection
+
+
+def _principal(correlation: np.ndarray, reference: pd.Index, n_components: int) -> Projection:
+    mean = correlation.mean(axis=0)
+    left, size, right = np.linalg.svd(correlation - mean, full_matrices=False)
+    k = min(n_components, int((size > 1e-8 * size[0]).sum()))
+    sign = np.sign(left[np.abs(left[:, :k]).argmax(axis=0), np.arange(k)])  # so that the same data give the same sides
+    directions = right[:k].T * sign / np.sqrt(size[:k])
+    scores = (correlation - mean) @ directions
+    return Projection(reference.to_numpy(dtype=object), mean, directions / scores.std())
+
+
+def pair_features(values: np.ndarray, profiles: Profiles, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return features of pairs: how both go together, how that ranks among the partners of either, and what each is like.
+
+    Parameters
+    ----------
+    values
+        Logged expression, cells x genes.
+    profiles
+        Of the genes.
+    source, target
+        Positions of the genes of each pair.
+    """
+    own = np.unique(np.concatenate([source, target]))
+    place = np.full(values.shape[1], -1)
+    place[own] = np.arange(len(own))
+    linear, ranked = _unit(values[:, own]), _unit(np.apply_along_axis(rankdata, 0, values[:, own]))
+    i, j = place[source], place[target]
+    shape = _unit(profiles.correlation[own].T)
+    together = [np.einsum("ni,ni->i", each[:, i], each[:, j]) for each in (linear, ranked)]
+    together += [np.einsum("ri,ri->i", shape[:, i], shape[:, j]), np.abs(together[0])]
+    ranks = [
+        (np.abs(profiles.correlation[ends]) < np.abs(together[0])[:, None]).mean(axis=1) for ends in (source, target)
+    ]
+    return np.column_stack([*together, *ranks, profiles.gene[source], profiles.gene[target]])
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Return columns centred and of length 1; 0 where they do not vary."""
+    centred = values - values.mean(axis=0)
+    length = np.linalg.norm(centred, axis=0)
+    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 1e-8)
+
+
+class Degrees(NamedTuple):
+    """Numbers of known and of true pairs of every source and target."""
+
+    source: pd.DataFrame
+    target: pd.DataFrame
+
+    @classmethod
+    def of(cls, pairs: pd.DataFrame) -> Degrees:
+        """Count labelled pairs."""
+        return cls(*(pairs.groupby(side)["label"].agg(["size", "sum"]).astype(float) for side in ("source", "target")))
+
+    def features(self, pairs: pd.DataFrame, *, own: np.ndarray | None = None) -> np.ndarray:
+        """Return log odds and log number of the known pairs of each source and target; `own` is the label of pairs that are among them, which are left out."""
+        columns = []
+        for side, table in (("source", self.source), ("target", self.target)):
+            known = table.reindex(pairs[side]).fillna(0).to_numpy()
+            if own is not None:
+                known = known - np.column_stack([np.ones(len(own)), own])
+            size, true = known.T
+            columns += [np.log((true + 1) / (size - true + 1)), np.log1p(size)]
+        return np.column_stack(columns)
+
+
+def dense(values: sparse.spmatrix | np.ndarray) -> np.ndarray:
+    """Return values as a float64 array."""
+    return np.asarray(values.toarray() if isinstance(values, sparse.csr_matrix) else values, dtype=np.float64)

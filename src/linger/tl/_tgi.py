@@ -1,0 +1,260 @@
+"""TF-gene interactions learnt from known pairs and expression alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.metrics import precision_recall_curve
+from tqdm.auto import tqdm
+
+from linger import nn
+from linger._docs import docs
+from linger._logging import logger
+from linger._tgi_config import TgiConfig
+from linger._validate import columns, expression_of, preview, unique_names, valid_key
+from linger.bm._evaluate import evaluate, true_edges
+from linger.bm.splits import negatives as draw_negatives
+from linger.bm.splits import pairs as split_pairs
+from linger.tl._ensemble import find_device
+from linger.tl._pair_features import Degrees
+from linger.tl._tgi_model import Expression, TgiModel, new_network, raw_features, read_expression
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+_MOST = 20_000_000  # pairs scored by default
+
+
+@docs.dedent
+def tgi(
+    adata: AnnData | MuData,
+    pairs: pd.DataFrame,
+    *,
+    predict: pd.DataFrame | None = None,
+    negatives: Literal["degree", "source", "random"] = "degree",
+    config: TgiConfig | None = None,
+    path: str | Path | None = None,
+    layer: str | None = None,
+    device: str = "auto",
+    rna_key: str = "rna",
+    key_added: str = "tgi",
+    rng: int = 0,
+    copy: bool = False,
+) -> AnnData | MuData | None:
+    r"""Score TF-gene pairs from expression alone, learning from known pairs: self-attention over the tokens of a pair.
+
+    After DeepTGI (Briefings in Bioinformatics 2025, bbae639), with three differences: attention runs over the tokens of a pair and not over the batch, so that a
+    score does not depend on what else is scored; TF and gene have roles, so that direction is kept; and tokens are patches of principal components of
+    correlation profiles. The loss is
+
+    .. math:: \mathrm{BCE}(y, \hat y) + \lambda \, |p - \hat p|^2
+
+    over mixed pairs (mixup), p being the patches of both profiles and of their product; several networks are averaged.
+
+    Parameters
+    ----------
+    adata
+        Cells; of a MuData the expression modality. Counts are scaled and logged.
+    pairs
+        Known pairs: columns source, target and, where it is known which are false too, label. Without labels all are true, and as many others are drawn.
+        With a column ``split`` (:mod:`linger.bm.splits`) of train, validation and test, test pairs are held out and scored; without, a fifth is taken
+        for validation.
+    predict
+        Pairs to score, columns source, target; None takes every source of `pairs` with every gene but itself.
+    negatives
+        How others are drawn (:func:`linger.bm.splits.negatives`).
+    config
+        Settings.
+    path
+        File for the model (safetensors); :func:`linger.io.read_tgi` reads it, to score other pairs and data.
+    layer
+        Layer of expression; None takes ``X``.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:0"``.
+    %(rna_key)s
+    key_added
+        Prefix of the slots written.
+    %(rng)s
+    %(copy)s
+
+    Returns
+    -------
+    None, or the copy. Writes ``varp["tgi"]`` of the expression (CSR float32, TF in rows: probability), which :func:`linger.get.tgi` returns as a frame, and
+    ``uns["tgi"]``: settings, validation loss by epoch, ``threshold`` (largest F1 of the validation pairs) and ``validation`` and ``test`` (AUROC, AUPR ratio, F1 at that
+    threshold, number of pairs).
+
+    Memory: ``8 * n_genes * n_cells`` bytes for the genes used and 1,000 references.
+
+    Raises
+    ------
+    KeyError
+        If a column is missing.
+    ValueError
+        If no pair has both its genes in the data, labels are all alike, splits are none, expression is not finite, or more than 20 million pairs would be scored.
+
+    Examples
+    --------
+    >>> import linger as lg
+    >>> sim = lg.ds.simulate(n_cells=200, n_genes=60, n_tfs=12, n_peaks=300, n_cell_types=3)
+    >>> lg.tl.tgi(sim.mdata, sim.truth.trans, config=lg.TgiConfig(epochs=2, n_models=1))
+    >>> lg.get.tgi(sim.mdata).columns.tolist()
+    ['source', 'target', 'weight']
+    """
+    valid_key(key_added)
+    config = TgiConfig() if config is None else config
+    source = expression_of(adata, rna_key)
+    unique_names(source.var_names, "genes", "adata.var_names_make_unique()")
+    known = _known_pairs(pairs, source.var_names, negatives, rng)
+    asked = _asked_pairs(predict, known, source.var_names)
+    genes = pd.Index(np.unique(pd.concat([known[["source", "target"]], asked]).to_numpy().astype(str)))
+    expression, projection = read_expression(source, genes, config, layer=layer)
+    parts = {name: known[known["split"] == name] for name in ("train", "validation", "test")}
+    model, losses = _train(expression, projection, parts, config, find_device(device), rng)
+    model, measured = _measure(model, expression, parts)
+    logger.info("Validation: %s", {name: round(value, 3) for name, value in measured["validation"].items()})
+    if path is not None:
+        model.save(path)
+    scores = model.score(expression, asked)
+    target = adata.copy() if copy else adata
+    rna = expression_of(target, rna_key)
+    at = rna.var_names.get_indexer(asked["source"]), rna.var_names.get_indexer(asked["target"])
+    rna.varp[key_added] = sparse.csr_matrix((scores, at), shape=(rna.n_vars, rna.n_vars), dtype=np.float32)
+    record: dict[str, Any] = {
+        "config": config.to_dict(),
+        "rng": rng,
+        "threshold": model.threshold,
+        "loss": np.array(losses),
+        **measured,
+    }
+    rna.uns[key_added] = dict(rna.uns.get(key_added, {})) | record
+    return target if copy else None
+
+
+def _known_pairs(
+    pairs: pd.DataFrame, genes: pd.Index, matching: Literal["degree", "source", "random"], rng: int
+) -> pd.DataFrame:
+    """Return labelled pairs of genes that are there, with their part, sorted by name."""
+    columns(pairs, ["source", "target"], "pairs", "lg.bm.truth.pairs(table)")
+    named = pairs.assign(source=pairs["source"].astype(str), target=pairs["target"].astype(str)).drop_duplicates(
+        ["source", "target"]
+    )
+    there = named["source"].isin(genes) & named["target"].isin(genes) & (named["source"] != named["target"])
+    if not there.all():
+        logger.info(
+            "%d of %d pairs have a gene that is not in the data, or the same twice, and are left out.",
+            (~there).sum(),
+            len(there),
+        )
+    named = named[there]
+    if named.empty:
+        msg = f"No pair has both its genes in the data, whose genes are for example {preview(genes[:3])}."
+        raise ValueError(msg)
+    if "label" in named:
+        true = pd.MultiIndex.from_frame(named[["source", "target"]]).isin(pd.MultiIndex.from_frame(true_edges(named)))
+        named = named.assign(label=true)
+    else:
+        others = draw_negatives(named, targets=genes, matching=matching, rng=rng)
+        if "split" in named:
+            msg = (
+                "Pairs with a column split need labels too: draw the others (lg.bm.splits.negatives) before splitting."
+            )
+            raise ValueError(msg)
+        named = pd.concat(
+            [named[["source", "target"]].assign(label=True), others.assign(label=False)], ignore_index=True
+        )
+    named = named.sort_values(["source", "target"], ignore_index=True)
+    if "split" not in named:
+        named = split_pairs(named, fractions=(0.8, 0.2, 0.0), rng=rng)
+    for part in ("train", "validation"):
+        if named.loc[named["split"] == part, "label"].nunique() < 2:
+            msg = f"The {part} pairs are all true or all false (or none). Learning needs both."
+            raise ValueError(msg)
+    return named[["source", "target", "label", "split"]]
+
+
+def _asked_pairs(predict: pd.DataFrame | None, known: pd.DataFrame, genes: pd.Index) -> pd.DataFrame:
+    """Return the pairs to score."""
+    if predict is None:
+        sources = np.unique(known["source"])
+        if len(sources) * len(genes) > _MOST:
+            msg = f"{len(sources)} sources x {len(genes)} genes are more than {_MOST:,} pairs. Name those to score: predict=."
+            raise ValueError(msg)
+        pairs = pd.MultiIndex.from_product([sources, genes], names=["source", "target"]).to_frame(index=False)
+        return pairs[pairs["source"] != pairs["target"]].reset_index(drop=True)
+    columns(predict, ["source", "target"], "predict", "predict.rename(columns=...)")
+    asked = predict[["source", "target"]].astype(str).drop_duplicates(ignore_index=True)
+    missing = pd.Index(np.unique(asked)).difference(genes)
+    if len(missing):
+        msg = f"{len(missing)} genes of predict are not in the data ({preview(missing)})."
+        raise ValueError(msg)
+    return asked
+
+
+def _train(
+    expression: Expression,
+    projection: Any,
+    parts: dict[str, pd.DataFrame],
+    config: TgiConfig,
+    device: torch.device,
+    rng: int,
+) -> tuple[TgiModel, list[float]]:
+    """Train the networks; the threshold is set later."""
+    train, validation = parts["train"], parts["validation"]
+    degrees = Degrees.of(train)
+    raw = raw_features(expression, train, degrees if config.degree else None, train["label"].to_numpy(float))
+    sd = raw.std(axis=0)
+    model = TgiModel(config, projection, degrees, (raw.mean(axis=0), np.where(sd > 1e-8, sd, 1)), [], 0.5)
+    both = pd.concat([train, validation])
+    features = torch.cat(
+        [model.features(expression, train, own=train["label"].to_numpy(float)), model.features(expression, validation)]
+    )
+    at = tuple(torch.from_numpy(index).to(device) for index in expression.pairs(both))
+    profiles = torch.from_numpy(expression.profiles.components.astype(np.float32)).to(device)
+    labels = torch.from_numpy(both["label"].to_numpy(np.float32)).to(device)
+    where = torch.arange(len(both), device=device)
+    losses: list[float] = []
+    for number in tqdm(range(config.n_models), desc="TF-gene interactions", unit="model", disable=None, leave=False):
+        seed = int(np.random.SeedSequence([rng, number]).generate_state(1)[0])
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)  # of the weights and of dropout
+            network = new_network(config, profiles.shape[1], features.shape[1]).to(device)
+            losses += nn.train_pairs(
+                network, profiles, (at[0], at[1]), features.to(device), labels, train=where[: len(train)], validation=where[len(train) :],
+                epochs=config.epochs, patience=config.patience, batch_size=config.batch_size, learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay, mixup=config.mixup, reconstruction=config.reconstruction, seed=seed,
+            )  # fmt: skip
+        model.networks.append(network.eval())
+    return model, losses
+
+
+def _measure(
+    model: TgiModel, expression: Expression, parts: dict[str, pd.DataFrame]
+) -> tuple[TgiModel, dict[str, Any]]:
+    """Choose the threshold on validation pairs, and measure these and the test pairs."""
+    scored = {name: model.score(expression, parts[name]) for name in ("validation", "test") if len(parts[name])}
+    precision, recall, cuts = precision_recall_curve(parts["validation"]["label"], scored["validation"])
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    threshold = float(cuts[int(f1[:-1].argmax())])
+    measured = {}
+    for name, score in scored.items():
+        part = parts[name]
+        called, true = score >= threshold, part["label"].to_numpy(bool)
+        table = (
+            evaluate(part.assign(weight=score), part, by=None, universe="rows").iloc[0]
+            if true.any()
+            else pd.Series(dtype=float)
+        )
+        measured[name] = {
+            "auroc": float(table.get("auroc", np.nan)),
+            "aupr_ratio": float(table.get("aupr_ratio", np.nan)),
+            "f1": float(2 * (called & true).sum() / max(called.sum() + true.sum(), 1)),
+            "n": len(part),
+        }
+    fields = (model.config, model.projection, model.degrees, model.moments, model.networks)
+    return TgiModel(*fields, threshold), measured

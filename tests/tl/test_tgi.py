@@ -1,0 +1,189 @@
+"""TF-gene interactions from expression alone."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import linger as lg
+from linger.tl._pair_features import Degrees, gene_profiles, pair_features
+
+QUICK = lg.TgiConfig(epochs=12, patience=12, n_models=2, width=16, n_components=12, n_patches=4)
+
+
+def modules(seed=0, n_cells=150, n_genes=80, n_modules=4):
+    """Cells whose genes go together in modules; a TF's targets are the genes of its module."""
+    rng = np.random.default_rng(seed)
+    module = np.arange(n_genes) % n_modules
+    values = rng.normal(size=(n_cells, n_modules))[:, module] + 0.5 * rng.normal(size=(n_cells, n_genes))
+    names = [f"g{i}" for i in range(n_genes)]
+    cells = ad.AnnData(np.exp(values).astype(np.float32), var=pd.DataFrame(index=names))
+    pairs = pd.DataFrame(
+        [(names[t], names[j], module[t] == module[j]) for t in range(12) for j in range(12, n_genes)],
+        columns=["source", "target", "label"],
+    )
+    return cells, pairs
+
+
+@pytest.fixture(scope="module")
+def _trained(tmp_path_factory):
+    cells, pairs = modules()
+    path = tmp_path_factory.mktemp("tgi") / "model.safetensors"
+    lg.tl.tgi(cells, lg.bm.splits.sources(pairs, rng=1), config=QUICK, path=path)
+    return cells, pairs, path
+
+
+@pytest.fixture
+def trained(_trained):
+    return _trained[0].copy(), _trained[1], _trained[2]
+
+
+def test_modules_are_learnt_for_tfs_that_were_held_out(trained):
+    cells, _, _ = trained
+    record = cells.uns["tgi"]
+    assert record["test"]["auroc"] > 0.9
+    assert record["test"]["f1"] > 0.6
+    assert {"auroc", "aupr_ratio", "f1", "n"} == set(record["validation"])
+
+
+def test_a_score_is_the_same_in_whatever_company(trained):
+    cells, pairs, path = trained
+    model = lg.io.read_tgi(path)
+    whole = model.predict(cells, pairs).set_index(["source", "target"])["weight"]
+    shuffled = model.predict(cells, pairs.sample(frac=1, random_state=3)).set_index(["source", "target"])["weight"]
+    alone = pd.concat([model.predict(cells, pairs.iloc[[row]]) for row in (0, 17, 400)]).set_index(
+        ["source", "target"]
+    )["weight"]
+    np.testing.assert_allclose(shuffled[whole.index], whole, rtol=1e-5)
+    np.testing.assert_allclose(alone, whole[alone.index], rtol=1e-5)
+    stored = lg.get.tgi(cells).set_index(["source", "target"])["weight"]
+    np.testing.assert_allclose(stored[whole.index], whole, rtol=1e-5)
+
+
+def test_direction_matters(trained):
+    cells, pairs, path = trained
+    model = lg.io.read_tgi(path)
+    turned = pairs.rename(columns={"source": "target", "target": "source"})
+    there, back = model.predict(cells, pairs)["weight"], model.predict(cells, turned)["weight"]
+    assert np.abs(there - back).max() > 1e-3
+
+
+def test_order_of_cells_and_genes_changes_nothing():
+    cells, pairs = modules(1)
+    moved = cells[::-1, ::-1].copy()
+    for each, known in ((cells, pairs), (moved, pairs.sample(frac=1, random_state=0))):
+        lg.tl.tgi(each, known, config=QUICK, rng=4)
+    one, other = (lg.get.tgi(each).set_index(["source", "target"])["weight"] for each in (cells, moved))
+    np.testing.assert_allclose(other[one.index], one, rtol=1e-3, atol=1e-5)
+
+
+def test_positives_alone_and_pairs_to_score(caplog):
+    cells, pairs = modules(2)
+    positives = pairs.loc[pairs["label"], ["source", "target"]]
+    positives = pd.concat([positives, pd.DataFrame({"source": ["g0"], "target": ["absent"]})])
+    asked = pd.DataFrame({"source": ["g0", "g70"], "target": ["g71", "g0"]})
+    with caplog.at_level("INFO"):
+        copied = lg.tl.tgi(cells, positives, predict=asked, config=QUICK, copy=True)
+    assert "1 of" in caplog.text
+    assert "tgi" not in cells.varp
+    found = lg.get.tgi(copied)
+    assert set(map(tuple, found[["source", "target"]].to_numpy())) == {("g0", "g71"), ("g70", "g0")}
+    assert found["weight"].between(0, 1).all()
+
+
+def test_as_a_network_it_has_regulons_activity_and_curves(trained):
+    cells, pairs, _ = trained
+    net = lg.get.tgi(cells, min_weight=cells.uns["tgi"]["threshold"])
+    lg.tl.tf_activity(cells, net.groupby("source").head(20), method="ulm")
+    assert "score_linger" in cells.obsm
+    table = lg.bm.compare({"tgi": lg.get.tgi(cells)}, pairs, universe=pairs)
+    assert lg.bm.summarize(table).loc["tgi", "auroc"] > 0.9
+    lg.pl.roc(lg.bm.curves({"tgi": lg.get.tgi(cells)}, pairs, universe=pairs))
+
+
+def test_other_cells_and_genes_are_scored_by_a_saved_model(trained):
+    _, _, path = trained
+    model = lg.io.read_tgi(path)
+    others, pairs = modules(9)
+    score = model.predict(others, pairs)
+    assert lg.bm.evaluate(score, pairs, by=None, universe="rows")["auroc"].iloc[0] > 0.8
+    with pytest.raises(ValueError, match="reference genes of the model"):
+        model.predict(others[:, :60].copy(), pairs.head(3))
+    with pytest.raises(ValueError, match="not in the data"):
+        model.predict(others, pd.DataFrame({"source": ["x"], "target": ["g1"]}))
+
+
+def test_damaged_models_are_refused(trained, tmp_path):
+    from safetensors.numpy import save_file
+
+    _, _, path = trained
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match="damaged"):
+        lg.io.read_tgi(cut)
+    save_file({"x": np.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="no model"):
+        lg.io.read_tgi(tmp_path / "other.safetensors")
+    with pytest.raises(FileNotFoundError):
+        lg.io.read_tgi(tmp_path / "absent")
+
+
+def test_degrees_leave_the_pair_itself_out():
+    pairs = pd.DataFrame({"source": ["a", "a", "b"], "target": ["x", "y", "x"], "label": [True, False, True]})
+    degrees = Degrees.of(pairs)
+    own = degrees.features(pairs, own=pairs["label"].to_numpy(float))
+    for row, (source, target) in enumerate(zip(pairs["source"], pairs["target"], strict=True)):
+        others = pairs.drop(index=row)
+        for start, (side, name) in zip((0, 2), (("source", source), ("target", target)), strict=True):
+            mine = others[others[side] == name]["label"]
+            assert own[row, start] == pytest.approx(np.log((mine.sum() + 1) / ((~mine).sum() + 1)))
+            assert own[row, start + 1] == pytest.approx(np.log1p(len(mine)))
+    unknown = degrees.features(pd.DataFrame({"source": ["z"], "target": ["z"]}))
+    np.testing.assert_array_equal(unknown, 0)
+
+
+def test_features_equal_numpy():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(40, 10))
+    names = pd.Index([f"g{i}" for i in range(10)])
+    profiles, projection = gene_profiles(values, names, n_references=10, n_components=4)
+    correlation = np.corrcoef(values.T)
+    np.fill_diagonal(correlation, 0)
+    np.testing.assert_allclose(profiles.correlation, correlation, atol=1e-10)
+    source, target = np.array([0, 3]), np.array([5, 1])
+    found = pair_features(values, profiles, source, target)
+    np.testing.assert_allclose(found[:, 0], correlation[source, target])
+    from scipy.stats import spearmanr
+
+    assert found[0, 1] == pytest.approx(spearmanr(values[:, 0], values[:, 5]).statistic)
+    assert found[0, 2] == pytest.approx(np.corrcoef(correlation[0], correlation[5])[0, 1])
+    again, _ = gene_profiles(values[:, ::-1], names[::-1], n_references=10, n_components=4, projection=projection)
+    np.testing.assert_allclose(again.components[::-1], profiles.components, atol=1e-10)
+
+
+def test_sparse_counts_of_a_mudata_and_errors():
+    mdata = lg.ds.simulate(n_cells=150, n_genes=60, n_tfs=12, n_peaks=300, n_cell_types=3).mdata
+    assert sparse.issparse(mdata["rna"].X)
+    pairs = pd.DataFrame(
+        [(f"TF{t + 1}", gene) for t in range(6) for gene in mdata["rna"].var_names[20 + t : 30 + t]],
+        columns=["source", "target"],
+    )
+    lg.tl.tgi(mdata, pairs, config=lg.TgiConfig(epochs=2, n_models=1))
+    assert len(lg.get.tgi(mdata)) == 6 * (mdata["rna"].n_vars - 1)
+    with pytest.raises(ValueError, match="both its genes"):
+        lg.tl.tgi(mdata, pairs.assign(source="x"))
+    with pytest.raises(ValueError, match="all true"):
+        lg.tl.tgi(mdata, pairs.assign(label=True))
+    with pytest.raises(ValueError, match="need labels"):
+        lg.tl.tgi(mdata, pairs.assign(split="train"))
+    with pytest.raises(KeyError, match="no column"):
+        lg.tl.tgi(mdata, pairs.drop(columns="target"))
+    with pytest.raises(ValueError, match="genes of predict"):
+        lg.tl.tgi(mdata, pairs, predict=pd.DataFrame({"source": ["x"], "target": ["y"]}))
+    with pytest.raises(KeyError, match=r"lg\.tl\.tgi"):
+        lg.get.tgi(mdata, key="other")
+    with pytest.raises(ValueError, match="multiple of heads"):
+        lg.TgiConfig(width=30)
