@@ -185,5 +185,8 @@ def test_sparse_counts_of_a_mudata_and_errors():
         lg.tl.tgi(mdata, pairs, predict=pd.DataFrame({"source": ["x"], "target": ["y"]}))
     with pytest.raises(KeyError, match=r"lg\.tl\.tgi"):
         lg.get.tgi(mdata, key="other")
+    constant = ad.AnnData(np.ones((5, 60)), var=pd.DataFrame(index=mdata["rna"].var_names))
+    with pytest.raises(ValueError, match="No gene varies"):
+        lg.tl.tgi(constant, pairs)
     with pytest.raises(ValueError, match="multiple of heads"):
         lg.TgiConfig(width=30)

@@ -57,6 +57,9 @@ def gene_profiles(
     unit = np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-8)
     if projection is None:
         order = np.lexsort([names.astype(str), -sd])[: min(n_references, int((sd > 1e-8).sum()))]
+        if not len(order):
+            msg = "No gene varies over the cells, so that expression says nothing of any pair."
+            raise ValueError(msg)
         reference = names[np.sort(order)].sort_values()
     else:
         reference = pd.Index(projection.reference)

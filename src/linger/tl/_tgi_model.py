@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 _FORMAT, _VERSION = "linger-tgi", 1
+_PAIRS = 20_000  # scored at a time: 160 MB at 1,000 reference genes
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class TgiModel:
         device = next(self.networks[0].parameters()).device
         profiles = torch.from_numpy(expression.profiles.components.astype(np.float32)).to(device)
         logits = []
-        for first in range(0, len(pairs), 100_000):  # bounds the memory
-            part = pairs.iloc[first : first + 100_000]
+        for first in range(0, len(pairs), _PAIRS):
+            part = pairs.iloc[first : first + _PAIRS]
             at = tuple(torch.from_numpy(index).to(device) for index in expression.pairs(part))
             features, chosen = self.features(expression, part).to(device), torch.arange(len(part), device=device)
             each = [nn.score_pairs(network, profiles, (at[0], at[1]), features, chosen) for network in self.networks]
