@@ -82,10 +82,7 @@ def baseline(
         raise ValueError(msg)
     pairs = universe(mdata, kind=kind, key=key, rna_key=rna_key)
     if method == "random":
-        # drawn in the order of the names, so that it follows them
-        order = np.lexsort([pairs["target"], pairs["source"]])
-        weight = np.empty(len(pairs))
-        weight[order] = np.random.default_rng(rng).random(len(pairs))
+        weight = random_weights(pairs, rng)
     elif method == "correlation":
         weight = _correlation(pairs, metacells, kind, rna_key, atac_key)
     elif method == "expression":
@@ -97,6 +94,14 @@ def baseline(
     else:
         weight = _from_graph(mdata, pairs, kind, method, key)
     return pairs.assign(weight=weight)
+
+
+def random_weights(pairs: pd.DataFrame, rng: int) -> np.ndarray:
+    """Return uniform numbers, drawn in the order of the names, so that they follow them."""
+    order = np.lexsort([pairs["target"], pairs["source"]])
+    weight = np.empty(len(pairs))
+    weight[order] = np.random.default_rng(rng).random(len(pairs))
+    return weight
 
 
 def degree(pairs: pd.DataFrame, truth: pd.DataFrame, *, side: Literal["source", "target"] = "target") -> pd.DataFrame:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, MOTIF, Kind, slot
 from linger._validate import columns, preview
-from linger.bm._baselines import BASELINES, baseline, degree
+from linger.bm._baselines import BASELINES, baseline, degree, random_weights
 from linger.bm._baselines import universe as all_pairs
 from linger.bm._evaluate import evaluate
 from linger.bm._paired_test import paired_test
@@ -78,24 +77,55 @@ def compare(
     >>> table.groupby("method", sort=False)["auroc"].mean()["mine"]
     np.float64(1.0)
     """
-    if (mdata is None) != (metacells is None):
-        msg = "Baselines from data need both mdata= and metacells=. Give both, or neither."
-        raise ValueError(msg)
     if by == "auto":
         by = "target" if kind == "cis" else "source"
     pairs = shared_pairs(networks, universe)
     if universe is None and kind == "cis" and mdata is not None:
         pairs = pairs.merge(all_pairs(mdata, kind=kind, key=key, rna_key=rna_key), on=["source", "target"])
     by_target = by == "target" or (by is None and kind == "cis")
-    side: Literal["source", "target"] = "source" if by_target else "target"
-    rivals = _trivial(pairs, truth, side, rng)
-    if mdata is not None and metacells is not None:
-        for rival in (rival for rival in BASELINES[kind] if rival != "random"):
-            if rival != "motif" or slot(key, MOTIF) in mdata.varp:
-                rivals[rival] = baseline(
-                    mdata, metacells, kind=kind, method=rival, key=key, rna_key=rna_key, atac_key=atac_key
-                )
-                _refuse_foreign(rivals[rival], pairs, kind)
+    names: dict[str, Any] = {"kind": kind, "key": key, "rna_key": rna_key, "atac_key": atac_key}
+    rivals = baselines(pairs, truth, mdata, metacells, side="source" if by_target else "target", rng=rng, **names)
+    return evaluate_all(networks, rivals, truth, by=by, pairs=pairs)
+
+
+def baselines(
+    pairs: pd.DataFrame,
+    truth: pd.DataFrame,
+    mdata: MuData | None,
+    metacells: MuData | None,
+    *,
+    side: Literal["source", "target"],
+    kind: Kind,
+    rng: int,
+    key: str,
+    rna_key: str,
+    atac_key: str,
+) -> dict[str, pd.DataFrame]:
+    """Return the scores of all baselines; those from data where there are data."""
+    if (mdata is None) != (metacells is None):
+        msg = "Baselines from data need both mdata= and metacells=. Give both, or neither."
+        raise ValueError(msg)
+    found = {"random": pairs.assign(weight=random_weights(pairs, rng)), DEGREE: degree(pairs, truth, side=side)}
+    if mdata is None or metacells is None:
+        return found
+    for method in (method for method in BASELINES[kind] if method != "random"):
+        if method != "motif" or slot(key, MOTIF) in mdata.varp:
+            found[method] = baseline(
+                mdata, metacells, kind=kind, method=method, key=key, rna_key=rna_key, atac_key=atac_key
+            )
+            _refuse_foreign(found[method], pairs, kind)
+    return found
+
+
+def evaluate_all(
+    networks: Mapping[str, pd.DataFrame],
+    rivals: dict[str, pd.DataFrame],
+    truth: pd.DataFrame,
+    *,
+    by: Literal["source", "target"] | None,
+    pairs: pd.DataFrame,
+) -> pd.DataFrame:
+    """Evaluate networks and baselines over the same pairs, below each other."""
     taken = [name for name in networks if name in rivals]
     if taken:
         msg = f"{preview(taken)} is the name of a baseline. Call the network otherwise."
@@ -188,13 +218,3 @@ def shared_pairs(networks: Mapping[str, pd.DataFrame], universe: pd.DataFrame | 
         msg = f"The networks {preview(networks)} share no sources and targets. Do they use the same names?"
         raise ValueError(msg)
     return pairs
-
-
-def _trivial(
-    pairs: pd.DataFrame, truth: pd.DataFrame, side: Literal["source", "target"], rng: int
-) -> dict[str, pd.DataFrame]:
-    """Return the baselines that need no data."""
-    order = np.lexsort([pairs["target"], pairs["source"]])  # drawn in the order of the names, so that it follows them
-    weight = np.empty(len(pairs))
-    weight[order] = np.random.default_rng(rng).random(len(pairs))
-    return {"random": pairs.assign(weight=weight), DEGREE: degree(pairs, truth, side=side)}

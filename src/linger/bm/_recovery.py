@@ -10,13 +10,14 @@ import pandas as pd
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, KINDS, Kind
 from linger.bm._baselines import universe
-from linger.bm._compare import compare, summarize
+from linger.bm._compare import baselines, evaluate_all, summarize
 from linger.get._network import network
 
 if TYPE_CHECKING:
     from mudata import MuData
 
 _UNIT: dict[Kind, Literal["source", "target"]] = {"trans": "source", "cis": "target", "binding": "source"}
+_RANKED: dict[str, Literal["source", "target"]] = {"source": "target", "target": "source"}
 
 
 @docs.dedent
@@ -62,11 +63,11 @@ def recovery(
     names: dict[str, Any] = {"key": key, "rna_key": rna_key, "atac_key": atac_key}
     tables = []
     for kind in (kind for kind in KINDS if kind in truth):
-        options: dict[str, Any] = {"mdata": mdata, "metacells": metacells, "kind": kind, "rng": rng, **names}
-        options["universe"] = universe(mdata, kind=kind, key=key, rna_key=rna_key)
+        pairs, ranked = universe(mdata, kind=kind, key=key, rna_key=rna_key), _RANKED[_UNIT[kind]]
+        rivals = baselines(pairs, truth[kind], mdata, metacells, side=ranked, kind=kind, rng=rng, **names)
         ours = {"linger": network(mdata, kind=kind, **names)}
-        single = summarize(compare(ours, truth[kind], by=_UNIT[kind], **options))
-        pooled = compare(ours, truth[kind], by=None, **options).set_index("method")
+        single = summarize(evaluate_all(ours, rivals, truth[kind], by=_UNIT[kind], pairs=pairs))
+        pooled = evaluate_all(ours, rivals, truth[kind], by=None, pairs=pairs).set_index("method")
         table = single[["auroc", "aupr_ratio"]].join(pooled[["auroc", "aupr_ratio"]].add_prefix("pooled_"))
         table.insert(0, "kind", kind)
         tables.append(table.assign(n=single["n"]).reset_index())

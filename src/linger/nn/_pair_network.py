@@ -101,7 +101,7 @@ def train_pairs(
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
     draw, shares = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     loss_of, losses = nn.functional.binary_cross_entropy_with_logits, []
-    best, kept = float("inf"), {}
+    best, kept = 0, dict[str, Tensor]()
     for epoch in range(epochs):
         network.train()
         for batch in torch.split(train[torch.randperm(len(train), generator=draw)], batch_size):
@@ -119,9 +119,9 @@ def train_pairs(
             optimiser.step()
         found = score_pairs(network, profiles, pairs, features, validation)
         losses.append(float(loss_of(found, labels[validation])))
-        if losses[-1] < best:
-            best, kept = losses[-1], {name: value.clone() for name, value in network.state_dict().items()}
-        if epoch - min(range(len(losses)), key=losses.__getitem__) >= patience:
+        if not kept or losses[-1] < losses[best]:
+            best, kept = epoch, {name: value.clone() for name, value in network.state_dict().items()}
+        if epoch - best >= patience:
             break
     network.load_state_dict(kept)
     return losses

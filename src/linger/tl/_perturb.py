@@ -225,9 +225,8 @@ def _next_round(
     has_network = networks.gene_of_tf >= 0
     moved = np.zeros_like(delta)
     moved[has_network] = predicted[networks.gene_of_tf[has_network]]
-    highest = networks.log_expression(networks.training_inputs()[0]).max(axis=1)
     # no further than where the networks were trained; a cell beyond that stays where it is
-    low, high = np.minimum(tf_values, 0), np.maximum(tf_values, highest[:, None])
+    low, high = np.minimum(tf_values, 0), np.maximum(tf_values, networks.highest[:, None])
     moved = np.clip(tf_values + moved, low, high) - tf_values
     moved[set_rows] = delta[set_rows]
     return moved
@@ -271,15 +270,14 @@ def _write(
         whole = np.full((rna.n_obs, values.shape[1]), np.nan, np.float32)
         whole[at] = values
         rna.obsm[slot(key, name)] = whole
-    labels = groups.to_numpy(dtype=object)
-    names = sorted({str(label) for label in labels if label is not None})
-    means = np.full((rna.n_vars, len(names)), np.nan, np.float32)
+    labels = groups.reset_index(drop=True).dropna().map(str)
+    members = dict(sorted(labels.groupby(labels).groups.items()))
+    means = np.full((rna.n_vars, len(members)), np.nan, np.float32)
     rows = rna.var_names.get_indexer(record["genes"])
-    for number, name in enumerate(names):
-        mine = np.array([label is not None and str(label) == name for label in labels])
+    for number, mine in enumerate(members.values()):
         means[rows, number] = changed[mine].mean(axis=0)
     rna.varm[slot(key, PERTURBATION)] = means
-    record["groups"] = np.array(names, dtype=object)
+    record["groups"] = np.array(list(members), dtype=object)
     for name in (slot(key, SHIFT), f"{slot(key, SHIFT)}_control"):  # of the former perturbation
         rna.obsm.pop(name, None)
     kept = {name: value for name, value in mdata.uns.get(key, {}).items() if name != SHIFT}

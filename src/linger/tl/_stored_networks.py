@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -66,6 +67,12 @@ class StoredNetworks:
     def training_inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the standardised TFs and REs of the metacells trained on."""
         return self.store.design("tf_values"), self.store.design("re_values")
+
+    @cached_property
+    def highest(self) -> np.ndarray:
+        """Highest logged expression of every TF among the metacells."""
+        found: np.ndarray = self.log_expression(self.store.design("tf_values")).max(axis=1)
+        return found
 
     def log_expression(self, standardised: np.ndarray) -> np.ndarray:
         """Return the logged expression of TFs (T x M) from standardised values."""

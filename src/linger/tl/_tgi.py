@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -256,5 +257,4 @@ def _measure(
             "f1": float(2 * (called & true).sum() / max(called.sum() + true.sum(), 1)),
             "n": len(part),
         }
-    fields = (model.config, model.projection, model.degrees, model.moments, model.networks)
-    return TgiModel(*fields, threshold), measured
+    return replace(model, threshold=threshold), measured

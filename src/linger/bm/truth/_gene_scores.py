@@ -66,12 +66,13 @@ def _read(table: str | Path | pd.DataFrame) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     path = Path(table).expanduser()
-    if path.is_file() and _opened(path).startswith("#") and "symbol\t" not in _opened(path).lower():
+    first = _first_line(path) if path.is_file() else ""
+    if first.startswith("#") and "symbol\t" not in first.lower():
         return pd.read_csv(path, sep="\t", comment="#", header=None, names=_BETA, index_col=False)
     return read_table(path)
 
 
-def _opened(path: Path) -> str:
+def _first_line(path: Path) -> str:
     """Return the first line of a file, compressed or not."""
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         return file.readline()

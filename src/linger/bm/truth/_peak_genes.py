@@ -87,8 +87,7 @@ def peak_genes(
     if "label" in regions:
         pairs["label"] = _as_bool(regions["label"]).to_numpy()[which]
     pairs = refuse_nothing(pairs, "No peak of the data overlaps a region of the table.")
-    pairs = match(mdata, pairs, columns=["target"], rna_key=rna_key)
-    return pairs
+    return match(mdata, pairs, columns=["target"], rna_key=rna_key)
 
 
 def _located(found: pd.DataFrame) -> pd.DataFrame:
