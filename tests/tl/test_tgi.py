@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import pytest
 from scipy import sparse
 
 import linger as lg
-from linger.tl._pair_features import Degrees, gene_profiles, pair_features
+from linger.tl._pair_features import Degrees, gene_profiles, pair_features, training_degrees
 
 QUICK = lg.TgiConfig(epochs=12, patience=12, n_models=2, width=16, n_components=12, n_patches=4)
 
@@ -131,18 +133,40 @@ def test_damaged_models_are_refused(trained, tmp_path):
         lg.io.read_tgi(tmp_path / "absent")
 
 
-def test_degrees_leave_the_pair_itself_out():
-    pairs = pd.DataFrame({"source": ["a", "a", "b"], "target": ["x", "y", "x"], "label": [True, False, True]})
-    degrees = Degrees.of(pairs)
-    own = degrees.features(pairs, own=pairs["label"].to_numpy(float))
-    for row, (source, target) in enumerate(zip(pairs["source"], pairs["target"], strict=True)):
-        others = pairs.drop(index=row)
+def test_degrees_of_training_pairs_come_from_other_folds():
+    rng = np.random.default_rng(0)
+    train = pd.DataFrame({"source": rng.choice(list("ab"), 60), "target": rng.choice(list("uvwxyz"), 60)})
+    train["label"] = rng.random(60) < 0.5
+    seen = training_degrees(train, train, n_folds=60, n_draws=2)  # a fold a pair: the pair itself is left out
+    np.testing.assert_array_equal(seen[0], seen[1])  # validation pairs are known: nothing is hidden
+    for row, (source, target) in enumerate(zip(train["source"], train["target"], strict=True)):
+        others = train.drop(index=row)
         for start, (side, name) in zip((0, 2), (("source", source), ("target", target)), strict=True):
             mine = others[others[side] == name]["label"]
-            assert own[row, start] == pytest.approx(np.log((mine.sum() + 1) / ((~mine).sum() + 1)))
-            assert own[row, start + 1] == pytest.approx(np.log1p(len(mine)))
-    unknown = degrees.features(pd.DataFrame({"source": ["z"], "target": ["z"]}))
+            assert seen[0, row, start] == pytest.approx(np.log((mine.sum() + 1) / ((~mine).sum() + 1)))
+            assert seen[0, row, start + 1] == pytest.approx(np.log1p(len(mine)))
+    unknown = Degrees.of(train).features(pd.DataFrame({"source": ["?"], "target": ["?"]}))
     np.testing.assert_array_equal(unknown, 0)
+
+
+def test_degrees_do_not_give_a_balanced_label_away():
+    balanced = pd.DataFrame({"source": np.repeat(list("abcdefgh"), 40), "label": np.tile([True, False], 160)})
+    balanced["target"] = [f"g{i}" for i in range(len(balanced))]
+    label = balanced["label"].to_numpy()
+    left_out = training_degrees(balanced, balanced, n_folds=len(balanced))[0, :, 0]
+    folds = training_degrees(balanced, balanced)[0, :, 0]
+    assert left_out[label].max() < left_out[~label].min()  # what leaving out one pair would tell
+    assert abs(np.corrcoef(folds, label)[0, 1]) < 0.4
+
+
+def test_degrees_are_hidden_as_often_as_validation_pairs_are_unknown():
+    train = pd.DataFrame([(s, t, (i + j) % 3 == 0) for i, s in enumerate("abcdefghij") for j, t in enumerate("uvwxyz")])
+    train.columns = ["source", "target", "label"]
+    others = train.assign(source=train["source"] + "?")  # TFs held out
+    half = pd.concat([train, train.assign(target=train["target"] + "?")])  # half of the genes
+    for validation, shares in ((train, (0, 0)), (others, (1, 0)), (half, (0, 0.5))):
+        hidden = (training_degrees(train, validation, n_draws=50)[:, :, [1, 3]] == 0).mean(axis=(0, 1))
+        np.testing.assert_allclose(hidden, shares, atol=0.03)
 
 
 def test_features_equal_numpy():
@@ -190,3 +214,31 @@ def test_sparse_counts_of_a_mudata_and_errors():
         lg.tl.tgi(constant, pairs)
     with pytest.raises(ValueError, match="multiple of heads"):
         lg.TgiConfig(width=30)
+
+
+def test_the_authors_network_looks_at_the_batch():
+    cells, pairs = modules(5)
+    config = replace(lg.TgiConfig.deeptgi(), width=40, learning_rate=1e-3, epochs=4, n_references=50)
+    assert config.to_dict()["optimiser"] == "radam"
+    lg.tl.tgi(cells, lg.bm.splits.sources(pairs, rng=1), config=config, predict=pairs)
+    scores = lg.get.tgi(cells).set_index(["source", "target"])["weight"]
+    lg.tl.tgi(cells, lg.bm.splits.sources(pairs, rng=1), config=config, predict=pairs.iloc[:3])
+    few = lg.get.tgi(cells).set_index(["source", "target"])["weight"]
+    assert np.abs(few - scores[few.index]).max() > 1e-3
+    with pytest.raises(ValueError, match="'pair' or 'batch'"):
+        lg.TgiConfig(attention="both")
+
+
+def test_the_authors_network_is_saved_and_read(tmp_path):
+    cells, pairs = modules(6)
+    config = replace(lg.TgiConfig.deeptgi(), width=40, epochs=2)
+    lg.tl.tgi(cells, pairs, config=config, predict=pairs, path=tmp_path / "model.safetensors")
+    again = lg.io.read_tgi(tmp_path / "model.safetensors").predict(cells, pairs)
+    stored = lg.get.tgi(cells).merge(again, on=["source", "target"])
+    np.testing.assert_allclose(stored["weight_x"], stored["weight_y"], atol=1e-6)
+
+
+def test_half_precision_learns_too():
+    cells, pairs = modules()
+    lg.tl.tgi(cells, lg.bm.splits.sources(pairs, rng=1), config=replace(QUICK, mixed_precision=True), predict=pairs)
+    assert cells.uns["tgi"]["test"]["auroc"] > 0.9

@@ -1,19 +1,22 @@
 """The numerical core: torch only, knows tensors and names, not AnnData."""
 
+from linger.nn._batch_network import BatchNetwork
 from linger.nn._correlation import weight_correlation
 from linger.nn._ensemble import Activation, Inputs, Layers, Weights, forward, predict
 from linger.nn._fisher import Fisher, fisher_information, n_weights, normalized
 from linger.nn._init import hashed_uniform, initial_weights, name_hash
 from linger.nn._losses import Anchor, MotifGraph, ewc_penalty, l1_penalty, manifold_penalty, motif_graph
 from linger.nn._matmul import matmul_t
-from linger.nn._pair_network import PairNetwork, score_pairs, train_pairs
+from linger.nn._pair_network import PairNetwork
 from linger.nn._perturb import Change, change, gradient_moments, screen
 from linger.nn._shapley import Shapley, shapley, shapley_values
 from linger.nn._train import Trained, train
+from linger.nn._train_pairs import score_pairs, train_pairs
 
 __all__ = [
     "Activation",
     "Anchor",
+    "BatchNetwork",
     "Change",
     "Fisher",
     "Inputs",

@@ -33,7 +33,12 @@ class Projection(NamedTuple):
 
 
 def gene_profiles(
-    values: np.ndarray, names: pd.Index, *, n_references: int, n_components: int, projection: Projection | None = None
+    values: np.ndarray,
+    names: pd.Index,
+    *,
+    n_references: int,
+    n_components: int | None,
+    projection: Projection | None = None,
 ) -> tuple[Profiles, Projection]:
     """Return the profiles of all genes.
 
@@ -75,7 +80,9 @@ def gene_profiles(
     return Profiles(components, correlation, reference, gene), projection
 
 
-def _principal(correlation: np.ndarray, reference: pd.Index, n_components: int) -> Projection:
+def _principal(correlation: np.ndarray, reference: pd.Index, n_components: int | None) -> Projection:
+    if n_components is None:
+        return Projection(reference.to_numpy(dtype=object), np.zeros(len(reference)), np.eye(len(reference)))
     mean = correlation.mean(axis=0)
     left, size, right = np.linalg.svd(correlation - mean, full_matrices=False)
     k = min(n_components, int((size > 1e-8 * size[0]).sum()))
@@ -129,16 +136,36 @@ class Degrees(NamedTuple):
         """Count labelled pairs."""
         return cls(*(pairs.groupby(side)["label"].agg(["size", "sum"]).astype(float) for side in ("source", "target")))
 
-    def features(self, pairs: pd.DataFrame, *, own: np.ndarray | None = None) -> np.ndarray:
-        """Return log odds and log number of the known pairs of each source and target; `own` is the label of pairs that are among them, which are left out."""
+    def features(self, pairs: pd.DataFrame) -> np.ndarray:
+        """Return log odds and log number of the known pairs of each source and target; 0 where none is known."""
         columns = []
         for side, table in (("source", self.source), ("target", self.target)):
-            known = table.reindex(pairs[side]).fillna(0).to_numpy()
-            if own is not None:
-                known = known - np.column_stack([np.ones(len(own)), own])
-            size, true = known.T
+            size, true = table.reindex(pairs[side]).fillna(0).to_numpy().T
             columns += [np.log((true + 1) / (size - true + 1)), np.log1p(size)]
         return np.column_stack(columns)
+
+
+def training_degrees(
+    train: pd.DataFrame, validation: pd.DataFrame, *, n_folds: int = 5, n_draws: int = 8, rng: int = 0
+) -> np.ndarray:
+    """Return the degrees of training pairs as those to be scored will have them: draws x pairs x 4.
+
+    Degrees are counted in the other folds of pairs: leaving out only the pair itself would give its label away wherever true and false pairs are balanced by source
+    or target. Where sources or targets of the validation pairs are unknown more often than in these folds, as when TFs or genes are held out, as many are hidden at random,
+    anew in every draw.
+    """
+    generator = np.random.default_rng(rng)
+    fold = generator.permutation(len(train)) % min(n_folds, len(train))
+    known = np.zeros((len(train), 4))
+    for k in range(fold.max() + 1):
+        known[fold == k] = Degrees.of(train[fold != k]).features(train[fold == k])
+    wanted = Degrees.of(train).features(validation)
+    draws = np.repeat(known[None], n_draws, axis=0)
+    for size in (1, 3):  # columns with the number of known pairs, after that with their log odds
+        unknown, should = (float((each[:, size] == 0).mean()) for each in (known, wanted))
+        hidden = generator.random(draws.shape[:2]) < (should - unknown) / max(1 - unknown, 1e-12)
+        draws[:, :, size - 1 : size + 1][hidden] = 0
+    return draws
 
 
 def dense(values: sparse.spmatrix | np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from linger.bm._evaluate import evaluate, true_edges
 from linger.bm.splits import negatives as draw_negatives
 from linger.bm.splits import pairs as split_pairs
 from linger.tl._ensemble import find_device
-from linger.tl._pair_features import Degrees
+from linger.tl._pair_features import Degrees, training_degrees
 from linger.tl._tgi_model import Expression, TgiModel, new_network, raw_features, read_expression
 
 if TYPE_CHECKING:
@@ -207,14 +207,15 @@ def _train(
 ) -> tuple[TgiModel, list[float]]:
     """Train the networks; the threshold is set later."""
     train, validation = parts["train"], parts["validation"]
-    degrees = Degrees.of(train)
-    raw = raw_features(expression, train, degrees if config.degree else None, train["label"].to_numpy(float))
-    sd = raw.std(axis=0)
-    model = TgiModel(config, projection, degrees, (raw.mean(axis=0), np.where(sd > 1e-8, sd, 1)), [], 0.5)
+    raw = raw_features(expression, train)[None]
+    if config.degree:
+        degrees = training_degrees(train, validation, rng=rng)
+        raw = np.concatenate([np.repeat(raw, len(degrees), 0), degrees], axis=2)
+    mean, sd = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1))
+    model = TgiModel(config, projection, Degrees.of(train), (mean, np.where(sd > 1e-8, sd, 1)), [], 0.5)
     both = pd.concat([train, validation])
-    features = torch.cat(
-        [model.features(expression, train, own=train["label"].to_numpy(float)), model.features(expression, validation)]
-    )
+    held_out = model.features(expression, validation).expand(len(raw), -1, -1)
+    features = torch.cat([model.standardize(raw), held_out], dim=1)
     at = tuple(torch.from_numpy(index).to(device) for index in expression.pairs(both))
     profiles = torch.from_numpy(expression.profiles.components.astype(np.float32)).to(device)
     labels = torch.from_numpy(both["label"].to_numpy(np.float32)).to(device)
@@ -224,11 +225,10 @@ def _train(
         seed = int(np.random.SeedSequence([rng, number]).generate_state(1)[0])
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)  # of the weights and of dropout
-            network = new_network(config, profiles.shape[1], features.shape[1]).to(device)
+            network = new_network(config, profiles.shape[1], features.shape[-1]).to(device)
             losses += nn.train_pairs(
-                network, profiles, (at[0], at[1]), features.to(device), labels, train=where[: len(train)], validation=where[len(train) :],
-                epochs=config.epochs, patience=config.patience, batch_size=config.batch_size, learning_rate=config.learning_rate,
-                weight_decay=config.weight_decay, mixup=config.mixup, reconstruction=config.reconstruction, seed=seed,
+                network, profiles, (at[0], at[1]), features.to(device), labels, train=where[: len(train)],
+                validation=where[len(train) :], config=config, seed=seed,
             )  # fmt: skip
         model.networks.append(network.eval())
     return model, losses

@@ -74,14 +74,18 @@ class TgiModel:
     degrees: Degrees
     moments: tuple[np.ndarray, np.ndarray]
     """Mean and standard deviation of the features of training pairs."""
-    networks: list[nn.PairNetwork]
+    networks: list[nn.PairNetwork | nn.BatchNetwork]
     threshold: float
     """Score above which a pair is called, by the F1 of the validation pairs."""
 
-    def features(self, expression: Expression, pairs: pd.DataFrame, *, own: np.ndarray | None = None) -> torch.Tensor:
-        """Return standardised features of pairs; `own` as for :meth:`Degrees.features`."""
-        found = raw_features(expression, pairs, self.degrees if self.config.degree else None, own)
-        return torch.from_numpy(((found - self.moments[0]) / self.moments[1]).astype(np.float32))
+    def features(self, expression: Expression, pairs: pd.DataFrame) -> torch.Tensor:
+        """Return standardised features of pairs."""
+        found = raw_features(expression, pairs)
+        return self.standardize(np.hstack([found, self.degrees.features(pairs)]) if self.config.degree else found)
+
+    def standardize(self, features: np.ndarray) -> torch.Tensor:
+        """Return features in units of the training pairs."""
+        return torch.from_numpy(((features - self.moments[0]) / self.moments[1]).astype(np.float32))
 
     def score(self, expression: Expression, pairs: pd.DataFrame) -> np.ndarray:
         """Return the probability of each pair."""
@@ -149,16 +153,17 @@ class TgiModel:
             save_file(tensors, partial, metadata={"linger": json.dumps(record)})
 
 
-def raw_features(
-    expression: Expression, pairs: pd.DataFrame, degrees: Degrees | None, own: np.ndarray | None
-) -> np.ndarray:
-    """Return features of pairs as they are."""
-    found = pair_features(expression.values, expression.profiles, *expression.pairs(pairs))
-    return found if degrees is None else np.hstack([found, degrees.features(pairs, own=own)])
+def raw_features(expression: Expression, pairs: pd.DataFrame) -> np.ndarray:
+    """Return what expression says of pairs, as it is."""
+    return pair_features(expression.values, expression.profiles, *expression.pairs(pairs))
 
 
-def new_network(config: TgiConfig, n_profile: int, n_features: int) -> nn.PairNetwork:
+def new_network(config: TgiConfig, n_profile: int, n_features: int) -> nn.PairNetwork | nn.BatchNetwork:
     """Return a network with fresh weights."""
+    if config.attention == "batch":
+        return nn.BatchNetwork(
+            n_profile, width=config.width, heads=config.heads, layers=config.layers, dropout=config.dropout, batch_size=config.batch_size,
+        )  # fmt: skip
     return nn.PairNetwork(
         n_profile, n_features, n_patches=min(config.n_patches, n_profile), width=config.width, heads=config.heads,
         layers=config.layers, dropout=config.dropout,
