@@ -1,9 +1,40 @@
 """Figures; nothing here computes."""
 
+from linger.pl._by_distance import by_distance
 from linger.pl._comparison import comparison
 from linger.pl._curves import precision_recall, roc
+from linger.pl._dominance import dominance
+from linger.pl._drivers import drivers
+from linger.pl._f1_at_quantiles import f1_at_quantiles
+from linger.pl._module_enrichment import module_enrichment
+from linger.pl._modules import modules
+from linger.pl._perturbation import perturbation
 from linger.pl._recovery import recovery
+from linger.pl._screen import screen
 from linger.pl._shift import shift
+from linger.pl._survival import survival
+from linger.pl._target_overlap import target_overlap
 from linger.pl._training import training
+from linger.pl._trait_histogram import trait_histogram
+from linger.pl._traits import traits
 
-__all__ = ["comparison", "precision_recall", "recovery", "roc", "shift", "training"]
+__all__ = [
+    "by_distance",
+    "comparison",
+    "dominance",
+    "drivers",
+    "f1_at_quantiles",
+    "module_enrichment",
+    "modules",
+    "perturbation",
+    "precision_recall",
+    "recovery",
+    "roc",
+    "screen",
+    "shift",
+    "survival",
+    "target_overlap",
+    "training",
+    "trait_histogram",
+    "traits",
+]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from linger._groups import obs_column
 from linger._keys import DEFAULT_KEY, SHIFT, slot
 from linger._validate import modality
-from linger.pl._style import GREY, despine, method_colors, new_axes
+from linger.pl._embedding import draw_embedding, embedding_points
+from linger.pl._perturbation import doses_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ def shift(
     *,
     color: str | None = None,
     control: bool = False,
+    kind: Literal["quiver", "stream"] = "quiver",
     min_mass: float = 0.05,
     scale: float | None = None,
     key: str = DEFAULT_KEY,
@@ -36,14 +37,16 @@ def shift(
     mdata
         With a shift on an embedding of two dimensions.
     color
-        Column of ``obs`` to colour cells by, groups or numbers.
+        Column of ``obs`` to colour cells by, groups or numbers; None: cells without a prediction are pale.
     control
         Draw the control, in which genes are permuted.
+    kind
+        ``"quiver"``: an arrow a point of the grid; ``"stream"``: lines along the field, thicker where it is stronger.
     min_mass
         Leave out points of the grid with fewer cells nearby than this share of the largest number.
     scale
         Length of an arrow for a shift of 1, in steps of the grid; None makes the longest arrow of field and control two steps long, so that both
-        can be compared.
+        can be compared. Of arrows alone.
     key, rna_key, atac_key
         The ``key_added`` of the shift, and names of the modalities.
     ax
@@ -58,7 +61,7 @@ def shift(
     KeyError
         If there is no shift, its embedding is gone, or the column is missing.
     ValueError
-        If `min_mass` is out of range.
+        If `min_mass` is out of range, or there is no such `kind`.
 
     Examples
     --------
@@ -72,46 +75,48 @@ def shift(
     >>> lg.pl.shift(mdata, color="cell_type").get_xlabel()
     'PCA 1'
     """
-    import matplotlib.pyplot as plt
-
     if not 0 <= min_mass < 1:
         msg = f"min_mass must be at least 0 and below 1, found {min_mass}."
+        raise ValueError(msg)
+    if kind not in ("quiver", "stream"):
+        msg = f"kind must be 'quiver' or 'stream', found {kind!r}."
         raise ValueError(msg)
     record = mdata.uns.get(key, {}).get(SHIFT, {})
     if "grid" not in record:
         msg = f"No vector field in two dimensions is stored under {key!r}. Call lg.tl.perturb_shift(mdata, basis) on an embedding of two dimensions first."
         raise KeyError(msg)
     rna, basis = modality(mdata, rna_key), str(record["basis"])
-    holder = next((each for each in (mdata, rna) if basis in each.obsm), None)
-    if holder is None:
-        msg = f"The embedding {basis!r} of the shift is no longer in obsm."
-        raise KeyError(msg)
-    points = pd.DataFrame(np.asarray(holder.obsm[basis]), holder.obs_names).loc[rna.obs_names].to_numpy()
-    done = np.isfinite(np.asarray(rna.obsm[slot(key, SHIFT)])).all(axis=1)
-    ax = new_axes(ax, width=4.6, height=4)
-    if color is None:
-        ax.scatter(points[:, 0], points[:, 1], s=5, color=np.where(done, GREY, "#dddddd"), alpha=0.5, linewidths=0)
-    elif pd.api.types.is_numeric_dtype(values := obs_column(mdata, color, rna.obs_names, keys=(rna_key, atac_key))):
-        drawn = ax.scatter(
-            points[:, 0], points[:, 1], s=5, c=values.to_numpy(float), cmap="viridis", alpha=0.7, linewidths=0
-        )
-        plt.colorbar(drawn, ax=ax, label=color)
-    else:
-        labels = values.astype(str)
-        for name, shade in method_colors(sorted(labels.unique())).items():
-            mine = (labels == name).to_numpy()
-            ax.scatter(points[mine, 0], points[mine, 1], s=5, color=shade, alpha=0.5, linewidths=0, label=name)
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=3, frameon=False, title=color)
+    points = embedding_points(mdata, basis, rna_key=rna_key)
+    predicted = np.isfinite(np.asarray(rna.obsm[slot(key, SHIFT)])).all(axis=1)
+    values = None if color is None else obs_column(mdata, color, rna.obs_names, keys=(rna_key, atac_key))
+    ax = draw_embedding(ax, points, values, basis=basis, label=color, known=predicted if color is None else None)
     mass = np.asarray(record["mass"])
     kept = mass > min_mass * mass.max()
-    grid, field = np.asarray(record["grid"])[kept], np.asarray(record["field_control" if control else "field"])[kept]
-    step = np.ptp(np.asarray(record["grid"]), axis=0) / (np.sqrt(len(mass)) - 1)
-    longest = max(np.linalg.norm(np.asarray(record[name])[kept], axis=1).max() for name in ("field", "field_control"))
-    arrows = field * step * (2 / max(longest, 1e-12) if scale is None else scale)
-    ax.quiver(*grid.T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.004, zorder=3)
-    name = basis.removeprefix("X_").upper()
-    ax.set(xlabel=f"{name} 1", ylabel=f"{name} 2", xticks=[], yticks=[])
-    doses = ", ".join(f"{tf} x {dose:g}" for tf, dose in zip(record["tfs"], record["doses"], strict=True))
-    ax.set_title(f"{doses}: " + ("genes permuted" if control else "predicted shift"), fontsize="medium")
-    despine(ax)
+    field, other = (np.asarray(record[name]) for name in ("field", "field_control"))
+    longest = max(np.linalg.norm(each[kept], axis=1).max() for each in (field, other))
+    drawn = np.where(kept[:, None], other if control else field, np.nan) / max(longest, 1e-12)
+    grid = np.asarray(record["grid"])
+    if kind == "stream":
+        _draw_stream(ax, grid, drawn)
+    else:
+        _draw_arrows(ax, grid, drawn, 2.0 if scale is None else scale * longest)
+    ax.set_title(f"{doses_text(record)}: " + ("genes permuted" if control else "predicted shift"), fontsize="medium")
     return ax
+
+
+def _draw_arrows(ax: Axes, grid: np.ndarray, field: np.ndarray, scale: float) -> None:
+    """Draw arrows `scale` steps of the grid long where the field is 1."""
+    step = np.ptp(grid, axis=0) / (np.sqrt(len(grid)) - 1)
+    kept = np.isfinite(field).all(axis=1)
+    arrows = field[kept] * step * scale
+    ax.quiver(*grid[kept].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.004, zorder=3)
+
+
+def _draw_stream(ax: Axes, grid: np.ndarray, field: np.ndarray) -> None:
+    n = round(len(grid) ** 0.5)
+    x, y = (np.linspace(low, high, n) for low, high in zip(grid.min(axis=0), grid.max(axis=0), strict=True))
+    u, v = (np.ma.masked_invalid(field[:, axis].reshape(n, n).T) for axis in range(2))
+    strength = np.ma.filled(np.hypot(u, v), 0.0)
+    limits = ax.axis()
+    ax.streamplot(x, y, u, v, color="black", linewidth=0.3 + 1.7 * strength, density=1.3, arrowsize=0.8, zorder=3)
+    ax.axis(limits)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import cycle
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
 
 # Okabe & Ito (2008): distinguishable with any colour vision
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 GREY: Final = "#767676"
+
+# measures of lg.bm.evaluate: how they are called, and what chance gives
+LABELS: Final = {"auroc": "AUROC", "aupr_ratio": "AUPR ratio", "f1": "F1 at matched size"}
+CHANCE: Final = {"auroc": 0.5, "aupr_ratio": 1.0, "early_precision_ratio": 1.0}
 
 
 def new_axes(ax: Axes | None, *, width: float, height: float) -> Axes:
@@ -40,3 +47,43 @@ def method_colors(methods: Iterable[str]) -> dict[str, str]:
     colors = cycle(PALETTE)
     grey = ("random", "degree in the truth")
     return {method: GREY if method in grey else next(colors) for method in methods}
+
+
+def color_scale(values: Iterable[float]) -> ScalarMappable:
+    """Return colours for numbers: white at 0 and as far either way where there are negative ones, else from the smallest to the largest.
+
+    Examples
+    --------
+    >>> color_scale([-1.0, 3.0, np.nan]).get_clim()
+    (-3.0, 3.0)
+    """
+    import matplotlib as mpl
+
+    found = np.asarray(list(values), dtype=float)
+    found = found[np.isfinite(found)]
+    low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
+    diverging = low < 0
+    if diverging:
+        low, high = -max(-low, high), max(-low, high)
+    elif low == high:
+        low, high = min(low, 0.0), high or 1.0
+    return mpl.cm.ScalarMappable(mpl.colors.Normalize(low, high), "RdBu_r" if diverging else "viridis")
+
+
+def colored(colors: ScalarMappable) -> dict[str, Any]:
+    """Return colours as the options that matplotlib's functions take."""
+    return {"cmap": colors.get_cmap(), "norm": colors.norm}
+
+
+def beyond(values: np.ndarray, colors: ScalarMappable) -> str:
+    """Return on which side numbers lie beyond their colours, as colour bars call it.
+
+    Examples
+    --------
+    >>> beyond(np.array([-2.0, 0.5]), color_scale([-1.0, 1.0]))
+    'min'
+    """
+    low, high = colors.get_clim()
+    return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
+        bool((values < low).any()), bool((values > high).any())
+    ]

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from linger._basis import embedding
 from linger._docs import docs
 from linger._groups import obs_column
 from linger._keys import DEFAULT_KEY, PERTURBATION, PREDICTED, SHIFT, slot
-from linger._validate import cell_positions, modality, valid_key
+from linger._validate import modality, valid_key
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -99,13 +100,13 @@ def perturb_shift(
         msg = "n_neighbors and n_grid must be 2 or more and temperature positive."
         raise ValueError(msg)
     rna = modality(mdata, rna_key)
-    embedding = _embedding(mdata, rna, basis)
+    points = embedding(mdata, basis, rna_key=rna_key)
     changed, before, done = _predictions(rna, mdata, key_added)
-    embedding = embedding[done]
-    if not np.isfinite(embedding).all():
+    points = points[done]
+    if not np.isfinite(points).all():
         msg = f"obsm[{basis!r}] holds NaN or infinite values."
         raise ValueError(msg)
-    graph = _neighbors(embedding, rna.obs_names[done], min(n_neighbors, len(embedding) - 1))
+    graph = _neighbors(points, rna.obs_names[done], min(n_neighbors, len(points) - 1))
     names = rna.obs_names[done]
     by_name = np.argsort(names.to_numpy(str))
     permuted = np.empty_like(changed)
@@ -113,11 +114,11 @@ def perturb_shift(
     for cell in by_name:
         permuted[cell] = changed[cell, generator.permutation(changed.shape[1])]
     probability, control = (_transition(each, before, graph, temperature) for each in (changed, permuted))
-    shifts = {"": _shift(probability, embedding, graph), "_control": _shift(control, embedding, graph)}
+    shifts = {"": _shift(probability, points, graph), "_control": _shift(control, points, graph)}
     made = mdata.uns[key_added][PERTURBATION]
     record: dict[str, Any] = {"basis": basis, "tfs": made["tfs"], "doses": made["doses"]}
-    if embedding.shape[1] == 2:
-        record |= _field(embedding, shifts, n_grid)
+    if points.shape[1] == 2:
+        record |= _field(points, shifts, n_grid)
     if groupby is not None:
         labels = obs_column(mdata, groupby, names, keys=(rna_key, atac_key)).astype(object)
         record |= _between_groups(labels, {"": probability, "_control": control}, groupby)
@@ -145,18 +146,6 @@ def _predictions(rna: AnnData, mdata: MuData, key: str) -> tuple[np.ndarray, np.
         msg = "The perturbation changes nothing, so there is no direction to show."
         raise ValueError(msg)
     return changed[done], before[done], done
-
-
-def _embedding(mdata: MuData, rna: AnnData, basis: str) -> np.ndarray:
-    """Return an embedding of the MuData or of its expression, in the order of the latter."""
-    for holder in (mdata, rna):
-        if basis in holder.obsm:
-            at = cell_positions(holder.obs_names, rna.obs_names, f"the embedding {basis!r}")
-            found = np.asarray(holder.obsm[basis], dtype=np.float64)[at]
-            return found
-    there = sorted(name for name in {*map(str, mdata.obsm), *map(str, rna.obsm)} if name.startswith("X_"))
-    msg = f"There is no embedding {basis!r} in obsm (there are {there}). Compute one, for example with scanpy.tl.umap."
-    raise KeyError(msg)
 
 
 def _neighbors(embedding: np.ndarray, names: pd.Index, k: int) -> np.ndarray:

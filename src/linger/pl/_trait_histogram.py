@@ -1,0 +1,105 @@
+"""Trait genes among the targets of the TFs expressed in a cell type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from linger._docs import docs
+from linger._keys import DEFAULT_KEY
+from linger._validate import known_names, preview
+from linger.get._traits import traits
+from linger.pl._style import GREY, PALETTE, despine, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from mudata import MuData
+
+
+@docs.dedent
+def trait_histogram(
+    mdata: MuData,
+    group: str,
+    *,
+    trait: str | None = None,
+    n_top_tfs: int = 100,
+    key: str = DEFAULT_KEY,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how many trait genes are among the targets of the TFs highest expressed in a cell type, and of all other TFs.
+
+    The relevance of a type (:func:`linger.tl.trait_enrichment`) compares the means of both, drawn as lines (Yuan & Duren 2024).
+
+    Parameters
+    ----------
+    %(mdata)s
+    group
+        The cell type.
+    trait
+        The trait; None where there is one alone.
+    n_top_tfs
+        Number of TFs highest expressed, as given to :func:`linger.tl.trait_enrichment`; at most half of all.
+    %(key)s
+    ax
+        Axes to draw on; None makes a figure.
+
+    Returns
+    -------
+    The axes; bars are shares of the TFs on either side.
+
+    Raises
+    ------
+    KeyError
+        If no trait was analysed with group means stored, or type or trait are unknown.
+    ValueError
+        If there are several traits and none is named, or `n_top_tfs` is not positive.
+
+    Examples
+    --------
+    >>> import linger as lg
+    >>> mdata = lg.ds.toy()
+    >>> lg.pp.link_peaks(mdata)
+    >>> lg.tl.fit(mdata, groupby="cell_type", config=lg.FitConfig(epochs=5, n_folds=0))
+    >>> lg.tl.trait_enrichment(mdata, ["GENE20", "GENE30", "GENE40"], n_targets=10, n_permutations=99)
+    >>> lg.pl.trait_histogram(mdata, "type_1").get_ylabel()
+    'share of TFs'
+    """
+    if n_top_tfs < 1:
+        msg = f"n_top_tfs must be 1 or more, found {n_top_tfs}."
+        raise ValueError(msg)
+    tested = traits(mdata, "groups", key=key)
+    trait = _only(pd.Index(tested["trait"].unique())) if trait is None else trait
+    expression = traits(mdata, "key_tfs", trait=trait, key=key)
+    known_names(group, pd.Index(expression["group"].unique()), "groups")
+    ordered = expression[expression["group"] == group].sort_values(["expression", "tf"], ascending=[False, True])["tf"]
+    top = ordered.head(min(n_top_tfs, len(ordered) // 2))
+    numbers = traits(mdata, "tfs", trait=trait, key=key).set_index("tf")["n_trait_genes"]
+    found = tested[(tested["trait"] == trait) & (tested["group"] == group)].iloc[0]
+    ax = new_axes(ax, width=6.4, height=3)
+    _draw(ax, {f"{len(top)} highest expressed": numbers[top], "other TFs": numbers.drop(top)})
+    p_value = "not tested" if np.isnan(found["p_value"]) else f"p = {found['p_value']:.2g}"
+    ax.set_title(f"{trait} in {group}: t = {found['statistic']:.2f}, {p_value}", fontsize="medium")
+    ax.set(xlabel="trait genes among the targets of a TF", ylabel="share of TFs")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    despine(ax)
+    return ax
+
+
+def _only(names: pd.Index) -> str:
+    if len(names) > 1:
+        msg = f"There are {len(names)} traits ({preview(names)}). Name one: trait={names[0]!r}."
+        raise ValueError(msg)
+    return str(names[0])
+
+
+def _draw(ax: Axes, numbers: dict[str, pd.Series]) -> None:
+    """Draw a histogram a set of TFs, and its mean."""
+    every = np.concatenate(list(numbers.values()))
+    width = int(np.ceil((np.ptp(every) + 1) / 25))  # bins hold whole numbers of genes
+    bins = (np.arange(every.min(), every.max() + 2 * width, width) - 0.5).tolist()
+    for (name, values), color in zip(numbers.items(), (PALETTE[0], GREY), strict=True):
+        share = np.full(len(values), 1 / max(len(values), 1))
+        ax.hist(values, bins, weights=share, color=color, alpha=0.45, edgecolor=color, histtype="stepfilled")
+        ax.axvline(values.mean(), color=color, linestyle="--", label=f"{name}: mean {values.mean():.1f}")
