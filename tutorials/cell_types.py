@@ -25,7 +25,7 @@ lg.get.groups(mdata)
 
 # %%
 lg.tl.tf_importance(mdata, "cell_type", metacells=metacells)
-print(lg.get.tf_importance(mdata).groupby("group").head(3).to_string(index=False))
+lg.get.tf_importance(mdata).groupby("group").head(3)
 
 # %% [markdown]
 # The network of one type, and the strongest targets of each TF there.
@@ -43,7 +43,7 @@ rna.layers["counts"] = rna.X.copy()
 sc.pp.normalize_total(rna)
 sc.pp.log1p(rna)
 dc.mt.ulm(rna, lg.get.regulons(mdata, group="type_1", n_targets=30), tmin=3)
-print(rna.obsm["score_ulm"].groupby(rna.obs["cell_type"], observed=True).mean().iloc[:, :6].round(2))
+rna.obsm["score_ulm"].groupby(rna.obs["cell_type"], observed=True).mean().iloc[:, :6].round(2)
 
 # %% [markdown]
 # Against what is true in each type, the type's own network does better than the population's.
@@ -55,7 +55,7 @@ for name in lg.get.groups(mdata):
         network = lg.get.network(mdata, "trans", group=group)
         found = lg.bm.evaluate(network, data.truth.per_type[name].trans, universe=pairs)
         rows.append({"type": name, "network": label, "auroc": found["auroc"].mean()})
-print(pd.DataFrame(rows).pivot(index="type", columns="network", values="auroc").round(3))
+pd.DataFrame(rows).pivot(index="type", columns="network", values="auroc").round(3)
 
 # %% [markdown]
 # Single cells: the strength of two edges in every cell, on an embedding.
@@ -83,7 +83,7 @@ print(lg.get.network(mdata, "trans", group=mdata.obs["cell_type"].isin(["type_1"
 
 # %%
 lg.tl.dominance(mdata)
-print(rna.var.filter(like="dominance").sort_values("linger_dominance_t").iloc[[0, 1, -2, -1]])
+rna.var.filter(like="dominance").sort_values("linger_dominance_t").iloc[[0, 1, -2, -1]]
 
 # %% [markdown]
 # All networks on disk, read one at a time.

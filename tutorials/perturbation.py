@@ -1,13 +1,8 @@
-"""Knock-outs: in the networks, and in CellOracle with these networks.
-
-Run as a script; every step prints what it found, and figures are written to ``perturbation.png`` and ``celloracle.png``.
-"""
-
 # %% [markdown]
 # # In-silico knock-outs
 #
-# Data with a known network, so that predictions can be compared with what the true network does. With your own data start from a MuData with `rna` and `atac` (see
-# quick_start.py). The trained networks are needed, so fit with `store=`.
+# In the networks, and in CellOracle with these networks. Data with a known network, so that predictions can be compared with what the true network does. With your own data start from a MuData with `rna` and `atac` (see the
+# [quick start](quick_start.py)). The trained networks are needed, so fit with `store=`.
 
 # %%
 import json
@@ -87,7 +82,6 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 lg.pl.shift(mdata, color="cell_type", ax=axes[0]).set_title(f"{TF} knocked out")
 lg.pl.shift(mdata, color="cell_type", control=True, ax=axes[1])
 axes[0].get_legend().remove()
-figure.savefig("perturbation.png", dpi=120)
 
 # %% [markdown]
 # ## The same in CellOracle
@@ -97,7 +91,7 @@ figure.savefig("perturbation.png", dpi=120)
 # connection, or where it cannot be built, this part is left out, and says so.
 
 
-# %%
+# %% tags=["hide-input"]
 def draw(ax, shift, title):
     """Draw cells and the vector field of a shift."""
     points, types = rna.obsm["X_umap"], mdata.obs["cell_type"].astype("category")
@@ -151,7 +145,8 @@ if python is not None:
     cells = sc.AnnData(scaled_counts, obs=obs, var=rna.var[[]].copy(), obsm={"X_umap": rna.obsm["X_umap"]})
     cells[:, kept].write_h5ad(folder / "cells.h5ad")
     started = time.perf_counter()
-    script = Path(__file__).with_name("celloracle") / "simulate_shift.py"
+    here = Path(__file__).parent if "__file__" in globals() else Path()  # a notebook runs in its own folder
+    script = here / "celloracle" / "simulate_shift.py"
     arguments = [folder / name for name in ("cells.h5ad", "networks.json", "result.npz")]
     done = subprocess.run([python, script, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -189,4 +184,3 @@ if python is not None:
     draw(axes[0], rna.obsm["celloracle_shift"], f"CellOracle, {TF} knocked out")
     draw(axes[1], rna.obsm["celloracle_linger_shift"], "with coefficients of linger")
     axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=3, frameon=False)
-    figure.savefig("celloracle.png", dpi=120)

@@ -44,7 +44,7 @@ for name, way in ways.items():
     table = lg.bm.recovery(data.mdata, metacells, truth=truth).set_index(["kind", "method"])
     scores[name] = table["auroc"].xs("linger", level="method")
     scores[name]["held-out R2 (median)"] = data.mdata["rna"].var["linger_r2"].median()
-print(pd.DataFrame(scores).round(3))
+pd.DataFrame(scores).round(3)
 
 # %% [markdown]
 # What of the prior was found in the data, and which genes started from it.

@@ -26,7 +26,7 @@ metacells
 
 # %%
 lg.tl.fit(mdata, metacells=metacells)
-lg.pl.training(mdata)
+figure = lg.pl.training(mdata)
 
 # %% [markdown]
 # The networks as tables, strongest edges first.
@@ -41,8 +41,8 @@ for kind in ("trans", "cis", "binding"):
 # %%
 truth = {kind: getattr(data.truth, kind) for kind in ("trans", "cis", "binding")}
 table = lg.bm.recovery(mdata, metacells, truth=truth)
-print(table.round(3))
-lg.pl.recovery(table)
+ax = lg.pl.recovery(table)
+table.round(3)
 
 # %% [markdown]
 # Regulons are decoupler nets, and TF activity is one call.
@@ -50,4 +50,4 @@ lg.pl.recovery(table)
 # %%
 net = lg.get.regulons(mdata, n_targets=30, signed=True)
 dc.mt.ulm(mdata["rna"], net)
-print(mdata["rna"].obsm["score_ulm"].iloc[:3, :5])
+mdata["rna"].obsm["score_ulm"].iloc[:3, :5]

@@ -54,7 +54,7 @@ def train(
 ) -> Trained:
     """Train the networks of a block, full batch, with Adam.
 
-    loss = MSE + `l1` * sum |weights| + `manifold` * tr(W1^T Lnorm W1) + `ewc` * mean F (W1 - W1_prior)^2  (Yuan & Duren 2024, Methods).
+    ``loss = MSE + l1 * sum |weights| + manifold * tr(W1^T Lnorm W1) + ewc * mean F (W1 - W1_prior)^2`` (Yuan & Duren 2024, Methods).
 
     Parameters
     ----------
