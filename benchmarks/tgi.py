@@ -197,7 +197,10 @@ def timed(folder, options):
         model = lg.io.read_tgi(Path(folder, "model.safetensors"))
     start = time.time()
     model.predict(cells, every)
-    print(f"scoring {len(every):,} pairs of {len(names):,} genes in {cells.n_obs:,} cells: {time.time() - start:.0f} s", flush=True)
+    print(
+        f"scoring {len(every):,} pairs of {len(names):,} genes in {cells.n_obs:,} cells: {time.time() - start:.0f} s",
+        flush=True,
+    )
 
 
 def report(table, measure):

@@ -248,3 +248,24 @@ def test_run_looks_for_the_prior_first(bulk_tables, capsys):
     captured = capsys.readouterr()
     assert "There is no prior" in captured.err
     assert "link" not in captured.err
+
+
+def test_report(fitted, tmp_path, capsys):
+    pytest.importorskip("plotly")
+    path, page = tmp_path / "fitted.h5mu", tmp_path / "report.html"
+    lg.io.write_h5mu(fitted, path)
+    arguments = ["report", path, "-o", page, "--title", "Mine", "--top", 5]
+    assert main([str(argument) for argument in arguments]) == 0
+    assert f"Wrote {page}" in capsys.readouterr().out
+    lg.pl.report(fitted, tmp_path / "same.html", title="Mine", top=5)
+    assert page.read_bytes() == (tmp_path / "same.html").read_bytes()
+    assert main(["report", str(tmp_path / "none.h5mu"), "-o", str(page)]) == 1
+    assert "There is no file" in capsys.readouterr().err
+
+
+def test_run_writes_a_report(toy_file, capsys):
+    pytest.importorskip("plotly")
+    page = toy_file.parent / "report.html"
+    arguments = [*run_arguments(toy_file), "--groupby", "cell_type", "--n-folds", 0, "--report", page]
+    assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
+    assert "<h1>out</h1>" in page.read_text(encoding="utf-8")

@@ -44,6 +44,14 @@ def modality(mdata: MuData, key: str) -> AnnData:
     return mdata.mod[key]
 
 
+def fit_record(mdata: MuData, key: str) -> dict[str, Any]:
+    """Return what ``uns`` keeps of the fit called `key`, or raise."""
+    if "fit" not in mdata.uns.get(key, {}):
+        msg = f"mdata.uns[{key!r}] has no 'fit'. Fit first with lg.tl.fit(mdata, key_added={key!r})."
+        raise KeyError(msg)
+    return dict(mdata.uns[key]["fit"])
+
+
 def expression_of(adata: AnnData | MuData, rna_key: str) -> AnnData:
     """Return an AnnData as it is, and the expression modality of a MuData."""
     if not hasattr(adata, "mod"):

@@ -1,4 +1,4 @@
-"""The command line: ``linger run``, ``linger pretrain`` and ``linger demo``."""
+"""The command line: ``linger run``, ``linger pretrain``, ``linger report`` and ``linger demo``."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--networks", type=Path, help="zarr folder for the networks of every type of --groupby (default: none)"
     )
+    run.add_argument("--report", type=Path, help="HTML file for an interactive report (default: none)")
     run.add_argument("--min-cells", type=int, default=10, help="smallest cell type allowed (default: 10)")
     run.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
     run.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
     run.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
     _add_pretrain(commands)
+    _add_report(commands)
     demo = commands.add_parser("demo", help="simulate data with known truth, infer its networks, and compare")
     demo.set_defaults(command=_demo)
     demo.add_argument(
@@ -132,6 +134,50 @@ def _add_pretrain(commands: Any) -> None:
     pretrain.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
 
 
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser("report", help="write an interactive page about the networks of an .h5mu file")
+    report.set_defaults(command=_report)
+    report.add_argument("input", type=Path, help="MuData file that linger run or lg.tl.fit wrote networks into")
+    report.add_argument("-o", "--output", type=Path, required=True, help="HTML file to write")
+    report.add_argument("--title", help="heading of the page (default: name of the input)")
+    report.add_argument(
+        "--top", type=int, default=500, help="strongest edges of each kind, for each type (default: 500)"
+    )
+    report.add_argument("--n-targets", type=int, default=15, help="strongest targets of every TF (default: 15)")
+    report.add_argument("--n-genes", type=int, default=1500, help="genes whose peaks are shown (default: 1500)")
+    report.add_argument("--gene-symbols", help="column of rna.var with gene symbols (default: the names of the genes)")
+    report.add_argument("--key", default=DEFAULT_KEY, help="name of the fit (default: linger)")
+    report.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
+    report.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
+
+
+def _report(options: argparse.Namespace) -> None:
+    _exists(options.input)
+    mdata = _read_mudata(options.input)
+    lg.pl.report(
+        mdata,
+        options.output,
+        title=options.title or options.input.stem,
+        top=options.top,
+        n_targets=options.n_targets,
+        n_genes=options.n_genes,
+        gene_symbols=options.gene_symbols,
+        key=options.key,
+        rna_key=options.rna_key,
+        atac_key=options.atac_key,
+    )
+    print(f"Wrote {options.output}")
+
+
+def _read_mudata(path: Path) -> MuData:
+    import mudata
+
+    from linger._mudata import quiet_update
+
+    with quiet_update():
+        return mudata.read_h5mu(path)
+
+
 def _pretrain(options: argparse.Namespace) -> None:
     rna = _read_table(options.rna)
     if options.peaks is not None:
@@ -165,14 +211,9 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _run(options: argparse.Namespace) -> None:
-    import mudata
-
-    from linger._mudata import quiet_update
-
     _check_files(options)
     config = lg.FitConfig(n_folds=options.n_folds)
-    with quiet_update():
-        mdata = mudata.read_h5mu(options.input)
+    mdata = _read_mudata(options.input)
     keys: Any = {"rna_key": options.rna_key, "atac_key": options.atac_key}
     if options.restore_counts:
         lg.pp.restore_counts(mdata, modalities=list(keys.values()))
@@ -201,6 +242,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.networks is not None:
         lg.io.write_networks(mdata, options.networks, **keys)
         print(f"Wrote the networks of {len(lg.get.groups(mdata, **keys))} types to {options.networks}")
+    if options.report is not None:
+        lg.pl.report(mdata, options.report, title=options.output.stem, gene_symbols=options.gene_symbols, **keys)
+        print(f"Wrote {options.report}")
 
 
 def _score_tfs(mdata: MuData, metacells: MuData, options: argparse.Namespace, keys: Any) -> None:
@@ -224,22 +268,30 @@ def _score_tfs(mdata: MuData, metacells: MuData, options: argparse.Namespace, ke
 def _check_files(options: argparse.Namespace) -> None:
     """Raise before any work if an input is missing, or something else is where results are to go."""
     from linger.io._networks import check_path
+    from linger.pl._page._render import check_libraries
 
     for path in (options.input, options.fasta, options.chain):
-        if path is not None and not path.is_file():
-            msg = f"There is no file {path}."
-            raise FileNotFoundError(msg)
+        if path is not None:
+            _exists(path)
     if options.prior is not None and not options.prior.is_dir():
         msg = f"There is no prior {options.prior}. Make one: linger pretrain."
         raise FileNotFoundError(msg)
     if options.networks is not None:
         check_path(options.networks)
+    if options.report is not None:
+        check_libraries()
     if options.networks is not None and options.groupby is None:
         msg = "--networks is for the networks of cell types; say which column of obs they are in: --groupby."
         raise ValueError(msg)
     if options.output.resolve() == options.input.resolve():
         msg = f"-o names the input, {options.input}; write to another file."
         raise ValueError(msg)
+
+
+def _exists(path: Path) -> None:
+    if not path.is_file():
+        msg = f"There is no file {path}."
+        raise FileNotFoundError(msg)
 
 
 def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:

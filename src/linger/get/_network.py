@@ -120,7 +120,7 @@ def network(
     if group is not None and np.isscalar(group):
         group = str(group)
     if group is None or isinstance(group, str) or is_mask(group):
-        return _table(mdata, kind, matrix(mdata, kind, group=group, cells=cells, **options), key)
+        return edge_table(mdata, kind, matrix(mdata, kind, group=group, cells=cells, **options), key)
     return _below_each_other(networks(mdata, kind, groups=group, **options), "group", kind)
 
 
@@ -167,7 +167,7 @@ def networks(
     """
     found = matrices(mdata, kind, groups=groups, cells=cells, **options)
     key = options.get("key", DEFAULT_KEY)
-    return ((name, _table(mdata, kind, each, key)) for name, each in found)
+    return ((name, edge_table(mdata, kind, each, key)) for name, each in found)
 
 
 def _refuse_if_large(n_edges: int, kind: Kind) -> None:
@@ -192,7 +192,7 @@ def _below_each_other(tables: Iterator[tuple[str, pd.DataFrame]], column: str, k
     return pd.concat(parts, ignore_index=True)
 
 
-def _table(mdata: MuData, kind: Kind, found: NamedMatrix, key: str) -> pd.DataFrame:
+def edge_table(mdata: MuData, kind: Kind, found: NamedMatrix, key: str) -> pd.DataFrame:
     """Return the edges of a matrix, ordered, with their parts."""
     _refuse_if_large(found.matrix.nnz, kind)
     edges = found.matrix.tocoo()

@@ -10,6 +10,7 @@ from linger.pl._module_enrichment import module_enrichment
 from linger.pl._modules import modules
 from linger.pl._perturbation import perturbation
 from linger.pl._recovery import recovery
+from linger.pl._report import report
 from linger.pl._screen import screen
 from linger.pl._shift import shift
 from linger.pl._survival import survival
@@ -29,6 +30,7 @@ __all__ = [
     "perturbation",
     "precision_recall",
     "recovery",
+    "report",
     "roc",
     "screen",
     "shift",

@@ -8,7 +8,7 @@ import numpy as np
 
 from linger._docs import docs
 from linger._keys import CORRELATION, DEFAULT_KEY, slot
-from linger._validate import modality
+from linger._validate import fit_record, modality
 from linger.pl._style import GREY, PALETTE, despine
 
 if TYPE_CHECKING:
@@ -46,10 +46,7 @@ def training(mdata: MuData, *, key: str = DEFAULT_KEY, rna_key: str = "rna") -> 
     """
     import matplotlib.pyplot as plt
 
-    if "fit" not in mdata.uns.get(key, {}):
-        msg = f"mdata.uns[{key!r}] has no 'fit'. Fit first with lg.tl.fit(mdata, key_added={key!r})."
-        raise KeyError(msg)
-    record, var = mdata.uns[key]["fit"], modality(mdata, rna_key).var
+    record, var = fit_record(mdata, key), modality(mdata, rna_key).var
     quality = var[slot(key, CORRELATION)].dropna() if slot(key, CORRELATION) in var else None
     figure, axes = plt.subplots(
         1,

@@ -1,0 +1,1 @@
+"""The interactive report: what is shown, and the page that shows it."""
