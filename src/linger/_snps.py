@@ -23,8 +23,10 @@ _NAMES = {
 }
 
 
-def read_snps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return columns chrom ("chr1"), pos, p_value and, where it is there, snp; rows without a position or p-value are left out.
+def read_snps(table: pd.DataFrame, *, scored: bool = True) -> pd.DataFrame:
+    """Return columns chrom ("chr1"), pos, p_value and, where it is there, snp; rows without one of the first three are left out.
+
+    Without `scored`, p-values may be missing as a column.
 
     Raises
     ------
@@ -33,13 +35,15 @@ def read_snps(table: pd.DataFrame) -> pd.DataFrame:
     ValueError
         If no row is left, or a p-value is not one.
     """
-    snps = find_columns(table, _NAMES, required=[CHROM, "pos", "p_value"], what="SNPs")
-    for name in ("pos", "p_value"):
+    wanted = [CHROM, "pos", "p_value"] if scored else [CHROM, "pos"]
+    snps = find_columns(table, _NAMES, required=wanted, what="SNPs")
+    wanted = [name for name in (CHROM, "pos", "p_value") if name in snps]
+    for name in wanted[1:]:
         snps[name] = pd.to_numeric(snps[name], errors="coerce").replace([np.inf, -np.inf], np.nan)
-    snps = snps.dropna(subset=[CHROM, "pos", "p_value"]).reset_index(drop=True)
-    if snps.empty or not snps["p_value"].between(0, 1).all():
+    snps = snps.dropna(subset=wanted).reset_index(drop=True)
+    if snps.empty or ("p_value" in snps and not snps["p_value"].between(0, 1).all()):
         msg = (
-            "No SNP has a chromosome, a position and a p-value."
+            f"No SNP has {', '.join(wanted[:-1])} and {wanted[-1]}."
             if snps.empty
             else "p-values of SNPs must lie between 0 and 1."
         )

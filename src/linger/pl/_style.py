@@ -11,10 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.lines import Line2D
 
 # Okabe & Ito (2008): distinguishable with any colour vision
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 GREY: Final = "#767676"
+# of edges: activates, represses, unclear
+SIGN_COLORS: Final = {1: PALETTE[0], -1: PALETTE[5], 0: GREY}
+SIGN_NAMES: Final = {1: "activates", -1: "represses", 0: "unsigned"}
 
 # measures of lg.bm.evaluate: how they are called, and what chance gives
 LABELS: Final = {"auroc": "AUROC", "aupr_ratio": "AUPR ratio", "f1": "F1 at matched size"}
@@ -87,3 +91,11 @@ def beyond(values: np.ndarray, colors: ScalarMappable) -> str:
     return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
         bool((values < low).any()), bool((values > high).any())
     ]
+
+
+def sign_handles(signs: Iterable[int]) -> list[Line2D]:
+    """Return entries of a legend for the signs of edges that occur."""
+    from matplotlib.lines import Line2D
+
+    found = set(signs)
+    return [Line2D([], [], color=SIGN_COLORS[sign], label=SIGN_NAMES[sign]) for sign in SIGN_COLORS if sign in found]
