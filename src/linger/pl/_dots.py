@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _AREA: Final = (6.0, 120.0)  # of the smallest and the largest dot, points squared
 _MOST: Final = 10.0  # -log10 p; what is surer is drawn alike
+_LABEL: Final = 20  # letters in a line beside the colour bar, which is short
 _UNSURE: Final = "#b0b0b0"
 
 
@@ -110,7 +112,7 @@ def _draw_many(tests: Tests, ax: Axes | None) -> Axes:
     ax.grid(color="#eeeeee")
     ax.tick_params(length=0)
     bar = ax.figure.colorbar(
-        dots, ax=ax, label=tests.label, shrink=min(0.45, 10 / len(rows)), aspect=10, anchor=(0.0, 0.0)
+        dots, ax=ax, label=fill(tests.label, _LABEL), shrink=min(0.45, 10 / len(rows)), aspect=10, anchor=(0.0, 0.0)
     )
     edge = {"markerfacecolor": "white", "markeredgecolor": "black"}
     _legend(bar.ax, most, tests.max_p_adj, edge, loc="lower left", bbox_to_anchor=(-0.5, 1.05))
