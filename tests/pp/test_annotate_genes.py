@@ -56,6 +56,7 @@ def test_ensembl_ids():
     assert located(make(["a", "b", "c"], gene_ids=ids)) == [TSPAN6, TNMD, None]
     assert located(make(["TNMD"], gene_ids=["ENSG00000000003"])) == [TSPAN6], "the id is more precise than the symbol"
     assert located(make(["TNMD"], gene_ids=["ENSG00000999999"])) == [TNMD], "an unknown id falls back to the symbol"
+    assert located(make(["TNMD"], gene_ids=["none"])) == [TNMD], "so does what is no id"
 
 
 def test_symbols_in_a_column():

@@ -124,7 +124,8 @@ def _gene_names(rna: AnnData, gene_symbols: str | None, rna_key: str) -> tuple[p
     symbols = rna.var_names.to_series() if gene_symbols is None else rna.var[gene_symbols]
     ids = ensembl_ids(rna.var_names.to_series())
     if "gene_ids" in rna.var:
-        ids = ensembl_ids(rna.var["gene_ids"]).fillna(ids)
+        known = ensembl_ids(rna.var["gene_ids"])
+        ids = known.where(known.notna(), ids)  # fillna would warn of a change of type where there is none
     return pd.Index(symbols.astype("object")), pd.Index(ids.astype("object"))
 
 
