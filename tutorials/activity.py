@@ -66,6 +66,9 @@ shown = ["tf", "difference", "statistic", "p_adj", "n_group", "n_reference"]
 print(drivers[shown].head(5).round(4).to_string(index=False))
 print(f"adjusted p-value below 0.05: {(drivers['p_adj'] < 0.05).sum()} of {len(drivers)} TFs")
 
+# %%
+ax = lg.pl.drivers(drivers, n_tfs=15)
+
 # %% [markdown]
 # The lost TF comes out on top, with a lower activity in cases. It is not alone: TFs that share its targets seem to move with it, and what falls in one place of a profile that is scaled to a common depth
 # rises in others. Drivers are candidates.
@@ -120,10 +123,7 @@ if collectri.is_file():
     table = lg.get.drivers(blood).sort_values("statistic", ascending=False)
     print(table.groupby("group")["tf"].apply(lambda tfs: ", ".join(tfs.head(4))).to_string())
     first = table.groupby("group")["tf"].first().unique().tolist()
-    activity = dc.pp.get_obsm(blood, "score_linger")
-    sc.pl.matrixplot(
-        activity, first, "bulk_labels", standard_scale="var", colorbar_title="mean activity\nscaled by TF", show=False
-    )
+    figure = lg.pl.activity(blood, "bulk_labels", tfs=first)
 else:
     print(f"left out: there is no {collectri}")
 

@@ -27,6 +27,9 @@ lg.get.groups(mdata)
 lg.tl.tf_importance(mdata, "cell_type", metacells=metacells)
 lg.get.tf_importance(mdata).groupby("group").head(3)
 
+# %%
+ax = lg.pl.importance(mdata)
+
 # %% [markdown]
 # The network of one type, and the strongest targets of each TF there.
 

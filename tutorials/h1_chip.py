@@ -50,7 +50,7 @@ lg.tl.fit(mdata, metacells=metacells, genes=chosen, config=lg.FitConfig(n_folds=
 quality = mdata["rna"].var[["linger_r2", "linger_correlation"]].dropna()
 print(quality.median().round(3).to_string())
 print(f"R2 above 0: {(quality['linger_r2'] > 0).sum()} of {len(quality)} genes")
-lg.pl.training(mdata)
+figure = lg.pl.training(mdata)
 
 # %% [markdown]
 # ## The same pairs for all
@@ -72,7 +72,7 @@ summary = lg.bm.summarize(found, reference="group, shrunk")
 print(summary[["auroc", "aupr_ratio", "n", "difference", "p_value"]].round(3).to_string())
 
 # %%
-lg.pl.comparison(found)
+ax = lg.pl.comparison(found)
 
 # %% [markdown]
 # ## How to read it
@@ -97,4 +97,4 @@ by_size = sizes[measured].sort_values()
 tf = by_size.index[len(by_size) // 2]
 one = pairs[pairs["source"] == tf]
 curves = lg.bm.curves(networks, truth[truth["source"] == tf], universe=one)
-lg.pl.precision_recall(curves).set_title(f"{tf}, {by_size[tf]} targets of {len(one)} genes")
+ax = lg.pl.precision_recall(curves).set_title(f"{tf}, {by_size[tf]} targets of {len(one)} genes")

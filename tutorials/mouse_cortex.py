@@ -67,10 +67,11 @@ print(mdata.uns["linger"]["link_peaks"])
 
 # %%
 metacells = lg.pp.metacells(mdata, groupby=label)
+figure = lg.pl.metacells(metacells)
 lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(n_folds=2))
 quality = mdata["rna"].var["linger_correlation"]
 print(f"{quality.notna().sum()} genes; correlation with held-out expression: median {quality.median():.2f}")
-lg.pl.training(mdata)
+figure = lg.pl.training(mdata)
 
 # %% [markdown]
 # Much of this is which type a metacell is of: TFs and genes of a type go together whoever regulates whom.

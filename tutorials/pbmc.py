@@ -177,7 +177,7 @@ else:
 metacells = lg.pp.metacells(mdata, groupby="cell_type")
 chosen = rna.var_names[rna.var["highly_variable"] & rna.var["tss"].notna()]
 lg.tl.fit(mdata, metacells=metacells, genes=chosen, config=lg.FitConfig(n_folds=2))
-lg.pl.training(mdata)
+figure = lg.pl.training(mdata)
 quality = rna.var["linger_correlation"]
 print(f"{quality.notna().sum()} genes; correlation with held-out expression: median {quality.median():.2f}")
 
@@ -190,6 +190,7 @@ print(f"{quality.notna().sum()} genes; correlation with held-out expression: med
 if has_motifs:
     lg.tl.tf_importance(mdata, "cell_type", metacells=metacells)
     print(lg.get.tf_importance(mdata).groupby("group").head(2).to_string(index=False))
+    ax = lg.pl.importance(mdata)
 
 # %% [markdown]
 # The network of one type, edges that stand out among those of their TF and of their gene; and how many targets of each TF two types share.
@@ -203,6 +204,13 @@ shared = both.groupby("source").size() / 30
 print(
     f"targets shared by {types[0]} and {types[1]}: {shared.median():.0%} at the median TF, least by {shared.idxmin()}"
 )
+
+# %% [markdown]
+# A gene's surroundings: arcs are as high as the edge from the peak is strong, and tracks show how open peaks are in each type.
+
+# %%
+gene = lg.get.network(mdata, "cis", group=types[0], top=300)["target"].value_counts().index[0]
+figure = lg.pl.locus(mdata, gene, arcs=types[0])
 
 # %% [markdown]
 # How active the TFs are in each cell, by the expression of their targets, on the UMAP.

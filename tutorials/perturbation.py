@@ -79,8 +79,8 @@ print("transitions beside genes permuted:\n", lg.get.transitions(mdata).head(4).
 
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-lg.pl.shift(mdata, color="cell_type", ax=axes[0]).set_title(f"{TF} knocked out")
-lg.pl.shift(mdata, color="cell_type", control=True, ax=axes[1])
+ax = lg.pl.shift(mdata, color="cell_type", ax=axes[0]).set_title(f"{TF} knocked out")
+ax = lg.pl.shift(mdata, color="cell_type", control=True, ax=axes[1])
 axes[0].get_legend().remove()
 
 # %% [markdown]

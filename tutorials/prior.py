@@ -53,3 +53,6 @@ pd.DataFrame(scores).round(3)
 lg.tl.fit(data.mdata, metacells=metacells, prior=prior, config=config)
 print(data.mdata.uns["linger"]["prior"])
 print(data.mdata["rna"].var["linger_prior"].value_counts())
+
+# %%
+ax = lg.pl.prior_match(data.mdata)

@@ -36,6 +36,16 @@ for kind in ("trans", "cis", "binding"):
     print(lg.get.network(mdata, kind=kind, top=5), "\n")
 
 # %% [markdown]
+# The strongest trans edges as a graph, and what surrounds one gene on its chromosome.
+
+# %%
+ax = lg.pl.network(lg.get.network(mdata, kind="trans", top=50))
+
+# %%
+gene = lg.get.network(mdata, kind="cis", top=300)["target"].value_counts().index[0]
+figure = lg.pl.locus(mdata, gene)
+
+# %% [markdown]
 # Against the truth, beside what one gets without a model.
 
 # %%

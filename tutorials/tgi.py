@@ -26,15 +26,9 @@ if not expression.is_file():
     rna.to_df().T.to_csv(expression)
     labelled.to_csv(network, index=False)
 cells, known = lg.io.read_beeline(expression, network)
+n_cells, n_genes = cells.shape
 print(
-    cells.shape,
-    "cells x genes;",
-    len(known),
-    "pairs,",
-    known["label"].sum(),
-    "true;",
-    known["source"].nunique(),
-    "sources",
+    f"{n_cells} cells x {n_genes} genes; {len(known)} pairs of {known['source'].nunique()} sources, {known['label'].sum()} true"
 )
 
 # %% [markdown]
@@ -106,6 +100,7 @@ print(new.head(5).round(3).to_string(index=False))
 # %%
 lg.tl.tf_activity(cells, net.groupby("source").head(30), method="ulm")
 activity = cells.obsm["score_linger"]
+ax = lg.pl.network(new, top=40)
 print("sources whose activity varies most:", ", ".join(activity.std().nlargest(5).index))
 asked = new.tail(3)[["source", "target"]]
 print(lg.io.read_tgi(model).predict(cells, asked).round(3).to_string(index=False))

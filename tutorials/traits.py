@@ -70,6 +70,7 @@ print(f"{len(found)} trait genes, {found.isin(acts['gene']).sum()} of them among
 tfs = lg.get.traits(mdata, "tfs", trait="planted")
 print(tfs.head(5).round(4).to_string(index=False))
 print(f"rank of {planted}: {tfs['tf'].tolist().index(planted) + 1} of {len(tfs)}")
+ax = lg.pl.traits(tfs, n_rows=15)
 
 # %% [markdown]
 # Cell types come from the TFs that are high in each. A trait that rests on one TF leaves this test little to go by, and no type need stand out; the p-values come from random gene sets and say so.
@@ -127,4 +128,11 @@ print(f"strongest gene of a peak is one that the planted TF acts on through it: 
 # %%
 parts = lg.get.subnetwork(mdata, trait="planted", n_tfs=3, top=2)
 print(parts.groupby("kind").head(2).round(4).to_string(index=False), "\n")
-print(lg.get.target_overlap(mdata, found, tfs=planted, n_targets=[20, 40, 80]).round(3).to_string(index=False))
+overlap = lg.get.target_overlap(mdata, found, tfs=planted, n_targets=[20, 40, 80])
+print(overlap.round(3).to_string(index=False))
+ax = lg.pl.target_overlap(overlap)
+
+# %%
+shown = lg.get.subnetwork(mdata, trait="planted", n_tfs=6, top=8)
+strength = -np.log10(lg.get.traits(mdata, "genes", trait="planted").set_index("gene")["p_value"])
+ax = lg.pl.network(shown[shown["kind"] == "trans"], top=60, color=strength, color_label="-log10 p of the gene")
