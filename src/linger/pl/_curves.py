@@ -46,7 +46,7 @@ def roc(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.plot(curve["fpr"], curve["tpr"], color=color, label=f"{method} ({curve['auroc'].iloc[0]:.2f})")
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     ax.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
-    ax.legend(title="AUROC", loc="lower right", frameon=False, fontsize="small")
+    ax.legend(title="AUROC", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
     despine(ax)
     return ax
 
@@ -85,6 +85,6 @@ def precision_recall(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.step(curve["tpr"], curve["precision"], color=color, where="pre", label=label)
     ax.axhline(table["chance"].iloc[0], color=GREY, linewidth=0.8, linestyle=":")
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
-    ax.legend(title="average precision", loc="upper right", frameon=False, fontsize="small")
+    ax.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
     despine(ax)
     return ax

@@ -62,9 +62,9 @@ def training(mdata: MuData, *, key: str = DEFAULT_KEY, rna_key: str = "rna") -> 
     if quality is not None:
         ax = axes[0, 1]
         ax.hist(quality, bins=np.linspace(-1, 1, 41), color=PALETTE[0])
-        ax.axvline(quality.median(), color=PALETTE[5], linestyle="--", label=f"median {quality.median():.2f}")
+        ax.axvline(quality.median(), color=PALETTE[5], linestyle="--")
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.set(xlabel="correlation with held-out expression", ylabel="genes")
-        ax.legend(frameon=False, loc="upper left")
+        ax.set_title(f"median {quality.median():.2f}", fontsize="medium", color=PALETTE[5])
         despine(ax)
     return figure
