@@ -98,21 +98,27 @@ class TgiConfig:
             raise ValueError(msg)
 
     @classmethod
-    def deeptgi(cls) -> TgiConfig:
-        """Return the settings of the authors' code, for comparison: scores depend on the batch, and direction is lost.
+    def deeptgi(cls, **changes: Any) -> TgiConfig:
+        """Return the settings of the authors' code, for comparison: scores depend on the batch, and direction is lost. Training takes many minutes on a CPU.
 
         Their loss, 5 BCE + MSE with a decay of 1e-4, is here BCE + MSE / 5 with a fifth of the decay, which RAdam does not tell apart. They train for 120 epochs;
-        here the epoch of the lowest validation loss is kept. A profile holds 0 and not 1 for the gene itself.
+        here the epoch of the lowest validation loss is kept. A profile holds 0 and not 1 for the gene itself, and genes that do not vary are left out.
+
+        Parameters
+        ----------
+        changes
+            Settings to have otherwise, such as ``epochs=20``.
 
         Examples
         --------
         >>> TgiConfig.deeptgi().attention
         'batch'
         """
-        return cls(
-            n_components=None, degree=False, attention="batch", width=1000, dropout=0.3, weight_decay=1e-4 / 5, mixup=0.5,
-            reconstruction=1 / 5, both_ways=True, optimiser="radam", learning_rate=1e-5, batch_size=32, epochs=120, patience=120, n_models=1,
-        )  # fmt: skip
+        settings: dict[str, Any] = {
+            "n_references": 1_000_000, "n_components": None, "degree": False, "attention": "batch", "width": 1000, "dropout": 0.3, "weight_decay": 1e-4 / 5, "mixup": 0.5,
+            "reconstruction": 1 / 5, "both_ways": True, "optimiser": "radam", "learning_rate": 1e-5, "batch_size": 32, "epochs": 120, "patience": 120, "n_models": 1,
+        }  # fmt: skip
+        return cls(**settings | changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values."""

@@ -90,3 +90,17 @@ def test_negatives_that_cannot_be_drawn(pairs):
     assert len(splits.negatives(full, targets=["x", "y", "z"])) == 1
     with pytest.raises(ValueError, match="matching"):
         splits.negatives(pairs, matching="popular")
+
+
+@pytest.mark.parametrize("matching", ["degree", "source", "random"])
+def test_negatives_of_a_split_are_drawn_part_by_part(pairs, matching):
+    positives = splits.targets(pairs, rng=2)
+    drawn = splits.negatives(positives, matching=matching, rng=1)
+    everything = pd.concat([positives, drawn])[["source", "target"]]
+    assert not everything.duplicated().any()
+    for part, mine in drawn.groupby("split"):
+        own = positives[positives["split"] == part]
+        assert set(mine["target"]) <= set(own["target"])
+        assert set(mine["source"]) <= set(own["source"])
+    assert (drawn["split"].value_counts() <= positives["split"].value_counts()).all()
+    assert len(drawn) > 0.5 * len(positives)

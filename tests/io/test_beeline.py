@@ -47,3 +47,19 @@ def test_real_data_sets(real_data):
         assert set(map(tuple, by_position.pairs.to_numpy())) <= set(
             map(tuple, by_name.pairs[["source", "target"]].to_numpy())
         )
+
+
+def test_numbered_cells_are_no_gene(tmp_path):
+    (tmp_path / "expression.csv").write_text(",A,B,C\n0,1,2,3\n1,0,3,1\n")
+    (tmp_path / "pairs.csv").write_text("TF,Target,Label\nA,B,1\nA,C,0\n")
+    data = lg.io.read_beeline(tmp_path / "expression.csv", tmp_path / "pairs.csv")
+    assert data.adata.var_names.tolist() == ["A", "B", "C"]
+    assert data.pairs["label"].tolist() == [True, False]
+
+
+def test_labels_of_numbered_pairs_are_kept(tmp_path):
+    (tmp_path / "expression.csv").write_text(",c1,c2\nA,1,2\nB,0,3\nC,4,4\n")
+    (tmp_path / "Target.csv").write_text("Gene,index\nA,0\nB,1\nC,2\n")
+    (tmp_path / "Label.csv").write_text("TF,Target,Label\n0,1,1\n0,2,0\n")
+    data = lg.io.read_beeline(tmp_path / "expression.csv", tmp_path / "Label.csv")
+    assert data.pairs[["source", "target", "label"]].values.tolist() == [["A", "B", True], ["A", "C", False]]

@@ -89,7 +89,7 @@ def test_positives_alone_and_pairs_to_score(caplog):
     asked = pd.DataFrame({"source": ["g0", "g70"], "target": ["g71", "g0"]})
     with caplog.at_level("INFO"):
         copied = lg.tl.tgi(cells, positives, predict=asked, config=QUICK, copy=True)
-    assert "1 of" in caplog.text
+    assert "1 have a gene that is not in the data" in caplog.text
     assert "tgi" not in cells.varp
     found = lg.get.tgi(copied)
     assert set(map(tuple, found[["source", "target"]].to_numpy())) == {("g0", "g71"), ("g70", "g0")}
@@ -201,8 +201,12 @@ def test_sparse_counts_of_a_mudata_and_errors():
         lg.tl.tgi(mdata, pairs.assign(source="x"))
     with pytest.raises(ValueError, match="all true"):
         lg.tl.tgi(mdata, pairs.assign(label=True))
-    with pytest.raises(ValueError, match="need labels"):
-        lg.tl.tgi(mdata, pairs.assign(split="train"))
+    with pytest.raises(ValueError, match="must say train, validation, test, found 'held'"):
+        lg.tl.tgi(mdata, pairs.assign(split="held"))
+    with pytest.raises(ValueError, match="different labels"):
+        lg.tl.tgi(mdata, pd.concat([pairs.assign(label=True), pairs.assign(label=False)]))
+    with pytest.raises(ValueError, match="with itself"):
+        lg.tl.tgi(mdata, pairs, predict=pd.DataFrame({"source": ["TF1"], "target": ["TF1"]}))
     with pytest.raises(KeyError, match="no column"):
         lg.tl.tgi(mdata, pairs.drop(columns="target"))
     with pytest.raises(ValueError, match="genes of predict"):
@@ -210,7 +214,7 @@ def test_sparse_counts_of_a_mudata_and_errors():
     with pytest.raises(KeyError, match=r"lg\.tl\.tgi"):
         lg.get.tgi(mdata, key="other")
     constant = ad.AnnData(np.ones((5, 60)), var=pd.DataFrame(index=mdata["rna"].var_names))
-    with pytest.raises(ValueError, match="No gene varies"):
+    with pytest.raises(ValueError, match="No two genes vary"):
         lg.tl.tgi(constant, pairs)
     with pytest.raises(ValueError, match="multiple of heads"):
         lg.TgiConfig(width=30)
@@ -242,3 +246,51 @@ def test_half_precision_learns_too():
     cells, pairs = modules()
     lg.tl.tgi(cells, lg.bm.splits.sources(pairs, rng=1), config=replace(QUICK, mixed_precision=True), predict=pairs)
     assert cells.uns["tgi"]["test"]["auroc"] > 0.9
+
+
+@pytest.mark.parametrize("split", [None, "sources"])
+def test_noise_teaches_nothing(split):
+    rng = np.random.default_rng(1)
+    names = [f"g{i}" for i in range(200)]
+    cells = ad.AnnData(rng.poisson(3, (80, 200)).astype(np.float32), var=pd.DataFrame(index=names))
+    pairs = pd.DataFrame({"source": rng.choice(names[:20], 900), "target": rng.choice(names, 900)})
+    pairs = pairs[pairs["source"] != pairs["target"]].drop_duplicates()
+    if split:
+        pairs = getattr(lg.bm.splits, split)(pairs, fractions=(0.6, 0.2, 0.2))
+    lg.tl.tgi(cells, pairs, predict=pairs.head(3), config=replace(QUICK, n_models=1))
+    measured = cells.uns["tgi"]["test" if split else "validation"]
+    assert measured["n"] > 250
+    assert abs(measured["auroc"] - 0.5) < 0.12
+    assert not cells.uns["tgi"]["config"]["degree"]  # matched others: degrees say nothing
+
+
+def test_nothing_of_an_earlier_run_is_left():
+    cells, pairs = modules(7)
+    config = replace(QUICK, n_models=1, epochs=1)
+    lg.tl.tgi(cells, lg.bm.splits.sources(pairs, rng=1), predict=pairs.head(3), config=config)
+    assert "test" in cells.uns["tgi"]
+    lg.tl.tgi(cells, pairs, predict=pairs.head(3), config=config)
+    assert "test" not in cells.uns["tgi"]
+    assert cells.uns["tgi"]["loss"].shape == (1, 1)
+
+
+def test_features_that_never_vary_in_training_do_not_count():
+    cells, pairs = modules(8)
+    config = replace(QUICK, n_models=1, epochs=3)
+    held_out = lg.bm.splits.sources(pairs, rng=1)
+    lg.tl.tgi(cells, held_out, config=config, predict=pairs)
+    model_sees = lg.get.tgi(cells).set_index(["source", "target"])["weight"]
+    shifted = held_out.assign(label=np.where(held_out["split"] == "test", ~held_out["label"], held_out["label"]))
+    lg.tl.tgi(cells, shifted, config=config, predict=pairs)
+    again = lg.get.tgi(cells).set_index(["source", "target"])["weight"]
+    pd.testing.assert_series_equal(again, model_sees)  # labels of test pairs change nothing
+
+
+def test_references_vary_most_whatever_their_mean():
+    from linger.tl._tgi_model import _variance
+
+    rng = np.random.default_rng(0)
+    values = (1000 + rng.normal(size=(2000, 30)) * np.linspace(0.01, 1, 30)).astype(np.float32)
+    expected = values.astype(np.float64).var(axis=0)
+    for each in (values, sparse.csr_matrix(values)):
+        np.testing.assert_allclose(_variance(each), expected, rtol=1e-3)

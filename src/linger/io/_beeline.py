@@ -69,7 +69,7 @@ def read_beeline(expression: str | Path, network: str | Path) -> Beeline:
     first = table.iloc[:, 0].astype(str)
     if first.isin(names).sum() > table.columns.astype(str).isin(names).sum():
         table = table.set_index(table.columns[0]).T
-    elif not pd.api.types.is_numeric_dtype(table.iloc[:, 0]):
+    elif not pd.api.types.is_numeric_dtype(table.iloc[:, 0]) or str(table.columns[0]).startswith("Unnamed"):
         table = table.set_index(table.columns[0])
     else:  # cells without names
         table = table.set_axis([f"cell_{number + 1}" for number in range(len(table))])
@@ -98,4 +98,4 @@ def _named(network: Path) -> pd.DataFrame:
         msg = f"{network} holds positions of genes, and there is no {beside.name} beside it that names them."
         raise ValueError(msg)
     genes = read_table(beside).set_index("index")["Gene"]
-    return table[numbers].apply(lambda column: column.map(genes))
+    return table.assign(**{name: table[name].map(genes) for name in numbers})

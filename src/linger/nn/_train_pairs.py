@@ -55,7 +55,7 @@ def train_pairs(
             at = torch.where(turned[:, None], ends[batch].flip(1), ends[batch])
             drawn = torch.randint(len(features), (len(batch),), generator=draw).to(batch.device)
             shown = [profiles[at[:, 0]], profiles[at[:, 1]], features[drawn, batch], labels[batch]]
-            inputs, label = _mixed(shown, config.mixup, draw, shares)
+            inputs, label = _mixed(shown, config, draw, shares)
             with torch.autocast(label.device.type, torch.bfloat16, enabled=config.mixed_precision):
                 logit, error = network(*inputs)
             loss = _cross_entropy(logit.float(), label) + config.reconstruction * error.float().mean()
@@ -110,13 +110,15 @@ def _batches(train: Tensor, draw: torch.Generator, config: TgiConfig) -> list[tu
 
 
 def _mixed(
-    values: list[Tensor], mixup: float, draw: torch.Generator, shares: np.random.Generator
+    values: list[Tensor], config: TgiConfig, draw: torch.Generator, shares: np.random.Generator
 ) -> tuple[list[Tensor], Tensor]:
-    """Return inputs and labels, each row mixed with another of the batch."""
+    """Return inputs and labels, each row mixed with another of the batch by a share of its own; the authors draw one for the batch."""
     *inputs, label = values
-    if not mixup:
+    if not config.mixup:
         return inputs, label
-    share = torch.from_numpy(shares.beta(mixup, mixup, (len(label), 1)).astype(np.float32)).to(label.device)
+    n_shares = 1 if config.attention == "batch" else len(label)
+    drawn = shares.beta(config.mixup, config.mixup, (n_shares, 1)).astype(np.float32)
+    share = torch.from_numpy(drawn).to(label.device)
     other = torch.randperm(len(label), generator=draw).to(label.device)
     mixed = [share * value + (1 - share) * value[other] for value in (*inputs, label[:, None])]
     return mixed[:-1], mixed[-1][:, 0]
@@ -133,7 +135,7 @@ def score_pairs(
     """Return the logits of some pairs.
 
     Batches of a :class:`PairNetwork` all have the same shape, so that a score is the same in whatever company; those of a :class:`BatchNetwork` have the size it
-    was trained with.
+    was trained with, and pairs in an order drawn once, since neighbours in a table share a gene.
 
     Parameters
     ----------
@@ -146,8 +148,11 @@ def score_pairs(
     """
     network.eval()
     found, size = [], network.batch_size or _SCORED
-    for batch in torch.split(chosen, size):
+    order = torch.arange(len(chosen))
+    if network.batch_size:
+        order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(0))
+    for batch in torch.split(chosen[order], size):
         missing = 0 if network.batch_size else size - len(batch)
         filled = torch.cat([batch, batch[:1].expand(missing)])
         found.append(network(profiles[pairs[0][filled]], profiles[pairs[1][filled]], features[filled])[0][: len(batch)])
-    return torch.cat(found) if found else torch.zeros(0, device=profiles.device)
+    return torch.cat(found)[order.argsort()] if found else torch.zeros(0, device=profiles.device)

@@ -62,8 +62,8 @@ def gene_profiles(
     unit = np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-8)
     if projection is None:
         order = np.lexsort([names.astype(str), -sd])[: min(n_references, int((sd > 1e-8).sum()))]
-        if not len(order):
-            msg = "No gene varies over the cells, so that expression says nothing of any pair."
+        if len(order) < 2:
+            msg = "No two genes vary over the cells, so that expression says nothing of any pair."
             raise ValueError(msg)
         reference = names[np.sort(order)].sort_values()
     else:
@@ -113,7 +113,10 @@ def pair_features(values: np.ndarray, profiles: Profiles, source: np.ndarray, ta
     together = [np.einsum("ni,ni->i", each[:, i], each[:, j]) for each in (linear, ranked)]
     together += [np.einsum("ri,ri->i", shape[:, i], shape[:, j]), np.abs(together[0])]
     ranks = [
-        (np.abs(profiles.correlation[ends]) < np.abs(together[0])[:, None]).mean(axis=1) for ends in (source, target)
+        (np.abs(profiles.correlation[ends]) < np.abs(together[0])[:, None] - 1e-9).mean(
+            axis=1
+        )  # not of itself, by rounding
+        for ends in (source, target)
     ]
     return np.column_stack([*together, *ranks, profiles.gene[source], profiles.gene[target]])
 

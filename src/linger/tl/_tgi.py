@@ -21,6 +21,7 @@ from linger._validate import columns, expression_of, preview, unique_names, vali
 from linger.bm._evaluate import evaluate, true_edges
 from linger.bm.splits import negatives as draw_negatives
 from linger.bm.splits import pairs as split_pairs
+from linger.bm.splits._split import PARTS
 from linger.tl._ensemble import find_device
 from linger.tl._pair_features import Degrees, training_degrees
 from linger.tl._tgi_model import Expression, TgiModel, new_network, raw_features, read_expression
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 _MOST = 20_000_000  # pairs scored by default
+_FEW = 20  # validation pairs, below which their measures say little
+_LEAST_SHARE = 0.2  # of the pairs with both genes in the data, below which they may be of other data
 
 
 @docs.dedent
@@ -63,13 +66,13 @@ def tgi(
     adata
         Cells; of a MuData the expression modality. Counts are scaled and logged.
     pairs
-        Known pairs: columns source, target and, where it is known which are false too, label. Without labels all are true, and as many others are drawn.
-        With a column ``split`` (:mod:`linger.bm.splits`) of train, validation and test, test pairs are held out and scored; without, a fifth is taken
+        Known pairs: columns source, target and, where it is known which are false too, label (true or false, 1 or 0). Without labels all are true, and as many others are drawn, in
+        every part by itself. With a column ``split`` (:mod:`linger.bm.splits`) of train, validation and test, test pairs are held out and scored; without, a fifth is taken
         for validation.
     predict
         Pairs to score, columns source, target; None takes every source of `pairs` with every gene but itself.
     negatives
-        How others are drawn (:func:`linger.bm.splits.negatives`).
+        How others are drawn (:func:`linger.bm.splits.negatives`). Where they match the degrees of the true ones, degrees are not shown to the network.
     config
         Settings.
     path
@@ -87,17 +90,17 @@ def tgi(
     Returns
     -------
     None, or the copy. Writes ``varp["tgi"]`` of the expression (CSR float32, TF in rows: probability), which :func:`linger.get.tgi` returns as a frame, and
-    ``uns["tgi"]``: settings, validation loss by epoch, ``threshold`` (largest F1 of the validation pairs) and ``validation`` and ``test`` (AUROC, AUPR ratio, F1 at that
+    ``uns["tgi"]``: settings, ``n_pairs`` of every part, validation loss (networks x epochs; NaN after the last), ``threshold`` (largest F1 of the validation pairs) and ``validation`` and ``test`` (AUROC, AUPR ratio, F1 at that
     threshold, number of pairs).
 
-    Memory: ``8 * n_genes * n_cells`` bytes for the genes used and 1,000 references.
+    Memory: about ``60 * n_genes * n_cells`` bytes for the genes used and 1,000 references, and ``8 * n_genes * 1000``.
 
     Raises
     ------
     KeyError
         If a column is missing.
     ValueError
-        If no pair has both its genes in the data, labels are all alike, splits are none, expression is not finite, or more than 20 million pairs would be scored.
+        If no pair has both its genes in the data, labels are all alike or contradict each other, parts are none of train, validation and test, expression is not finite, or more than 20 million pairs would be scored.
 
     Examples
     --------
@@ -112,6 +115,8 @@ def tgi(
     source = expression_of(adata, rna_key)
     unique_names(source.var_names, "genes", "adata.var_names_make_unique()")
     known = _known_pairs(pairs, source.var_names, negatives, rng)
+    if config.degree and "label" not in pairs and negatives == "degree":
+        config = replace(config, degree=False)  # matched: degrees say nothing of the pairs
     asked = _asked_pairs(predict, known, source.var_names)
     genes = pd.Index(np.unique(pd.concat([known[["source", "target"]], asked]).to_numpy().astype(str)))
     expression, projection = read_expression(source, genes, config, layer=layer)
@@ -128,12 +133,13 @@ def tgi(
     rna.varp[key_added] = sparse.csr_matrix((scores, at), shape=(rna.n_vars, rna.n_vars), dtype=np.float32)
     record: dict[str, Any] = {
         "config": config.to_dict(),
+        "n_pairs": known["split"].value_counts().to_dict(),
         "rng": rng,
         "threshold": model.threshold,
-        "loss": np.array(losses),
+        "loss": losses,
         **measured,
     }
-    rna.uns[key_added] = dict(rna.uns.get(key_added, {})) | record
+    rna.uns[key_added] = record
     return target if copy else None
 
 
@@ -142,41 +148,60 @@ def _known_pairs(
 ) -> pd.DataFrame:
     """Return labelled pairs of genes that are there, with their part, sorted by name."""
     columns(pairs, ["source", "target"], "pairs", "lg.bm.truth.pairs(table)")
-    named = pairs.assign(source=pairs["source"].astype(str), target=pairs["target"].astype(str)).drop_duplicates(
-        ["source", "target"]
-    )
-    there = named["source"].isin(genes) & named["target"].isin(genes) & (named["source"] != named["target"])
-    if not there.all():
-        logger.info(
-            "%d of %d pairs have a gene that is not in the data, or the same twice, and are left out.",
-            (~there).sum(),
-            len(there),
-        )
-    named = named[there]
-    if named.empty:
-        msg = f"No pair has both its genes in the data, whose genes are for example {preview(genes[:3])}."
+    told = [name for name in ("label", "split") if name in pairs]
+    named = pairs[["source", "target", *told]].astype({"source": str, "target": str}).drop_duplicates()
+    twice = named[named.duplicated(["source", "target"])]
+    if len(twice):
+        msg = f"{len(twice)} pairs occur with different labels or in different parts, for example {twice.iloc[0]['source']}, {twice.iloc[0]['target']}."
         raise ValueError(msg)
+    named = _of_the_data(named, genes)
     if "label" in named:
         true = pd.MultiIndex.from_frame(named[["source", "target"]]).isin(pd.MultiIndex.from_frame(true_edges(named)))
         named = named.assign(label=true)
-    else:
-        others = draw_negatives(named, targets=genes, matching=matching, rng=rng)
-        if "split" in named:
-            msg = (
-                "Pairs with a column split need labels too: draw the others (lg.bm.splits.negatives) before splitting."
-            )
-            raise ValueError(msg)
-        named = pd.concat(
-            [named[["source", "target"]].assign(label=True), others.assign(label=False)], ignore_index=True
-        )
     named = named.sort_values(["source", "target"], ignore_index=True)
     if "split" not in named:
         named = split_pairs(named, fractions=(0.8, 0.2, 0.0), rng=rng)
+    unknown = set(named["split"].astype(str)) - set(PARTS)
+    if unknown:
+        msg = f"The column split must say {', '.join(PARTS)}, found {preview(sorted(unknown))}."
+        raise ValueError(msg)
+    if "label" not in named:
+        others = draw_negatives(named, targets=genes, matching=matching, rng=rng)
+        named = pd.concat([named.assign(label=True), others.assign(label=False)], ignore_index=True)
+        named = named.sort_values(["source", "target"], ignore_index=True)
     for part in ("train", "validation"):
         if named.loc[named["split"] == part, "label"].nunique() < 2:
-            msg = f"The {part} pairs are all true or all false (or none). Learning needs both."
+            msg = f"The {part} pairs are all true or all false (or none). Learning needs both; without a column label others are drawn."
             raise ValueError(msg)
+    n_held_out = int((named["split"] == "validation").sum())
+    if n_held_out < _FEW:
+        logger.warning("Only %d pairs are left for validation: what it says of the model is mostly chance.", n_held_out)
     return named[["source", "target", "label", "split"]]
+
+
+def _of_the_data(named: pd.DataFrame, genes: pd.Index) -> pd.DataFrame:
+    """Return pairs of two genes of the data, and say how many these are."""
+    itself = named["source"] == named["target"]
+    there = named["source"].isin(genes) & named["target"].isin(genes)
+    if not there.any():
+        msg = (
+            f"None of {len(named)} pairs ({preview(named['source'].head(3))}) has both its genes in the data, whose genes are for example {preview(genes[:3])}. "
+            "Names are compared as they are: case and Ensembl ids count."
+        )
+        raise ValueError(msg)
+    kept = there & ~itself
+    if not kept.any():
+        msg = "All pairs are of a gene with itself."
+        raise ValueError(msg)
+    say = logger.warning if kept.mean() < _LEAST_SHARE else logger.info
+    say(
+        "%d of %d pairs are used; %d have a gene that is not in the data, %d the same twice.",
+        kept.sum(),
+        len(kept),
+        (~there).sum(),
+        (there & itself).sum(),
+    )
+    return named[kept]
 
 
 def _asked_pairs(predict: pd.DataFrame | None, known: pd.DataFrame, genes: pd.Index) -> pd.DataFrame:
@@ -194,6 +219,9 @@ def _asked_pairs(predict: pd.DataFrame | None, known: pd.DataFrame, genes: pd.In
     if len(missing):
         msg = f"{len(missing)} genes of predict are not in the data ({preview(missing)})."
         raise ValueError(msg)
+    if (asked["source"] == asked["target"]).any():
+        msg = f"{int((asked['source'] == asked['target']).sum())} pairs of predict are of a gene with itself. Leave these out."
+        raise ValueError(msg)
     return asked
 
 
@@ -204,7 +232,7 @@ def _train(
     config: TgiConfig,
     device: torch.device,
     rng: int,
-) -> tuple[TgiModel, list[float]]:
+) -> tuple[TgiModel, np.ndarray]:
     """Train the networks; the threshold is set later."""
     train, validation = parts["train"], parts["validation"]
     raw = raw_features(expression, train)[None]
@@ -212,7 +240,7 @@ def _train(
         degrees = training_degrees(train, validation, rng=rng)
         raw = np.concatenate([np.repeat(raw, len(degrees), 0), degrees], axis=2)
     mean, sd = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1))
-    model = TgiModel(config, projection, Degrees.of(train), (mean, np.where(sd > 1e-8, sd, 1)), [], 0.5)
+    model = TgiModel(config, projection, Degrees.of(train), (mean, np.where(sd > 1e-8, sd, np.inf)), [], 0.5)
     both = pd.concat([train, validation])
     held_out = model.features(expression, validation).expand(len(raw), -1, -1)
     features = torch.cat([model.standardize(raw), held_out], dim=1)
@@ -220,16 +248,17 @@ def _train(
     profiles = torch.from_numpy(expression.profiles.components.astype(np.float32)).to(device)
     labels = torch.from_numpy(both["label"].to_numpy(np.float32)).to(device)
     where = torch.arange(len(both), device=device)
-    losses: list[float] = []
+    losses = np.full((config.n_models, config.epochs), np.nan)
     for number in tqdm(range(config.n_models), desc="TF-gene interactions", unit="model", disable=None, leave=False):
         seed = int(np.random.SeedSequence([rng, number]).generate_state(1)[0])
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)  # of the weights and of dropout
             network = new_network(config, profiles.shape[1], features.shape[-1]).to(device)
-            losses += nn.train_pairs(
+            found = nn.train_pairs(
                 network, profiles, (at[0], at[1]), features.to(device), labels, train=where[: len(train)],
                 validation=where[len(train) :], config=config, seed=seed,
             )  # fmt: skip
+            losses[number, : len(found)] = found
         model.networks.append(network.eval())
     return model, losses
 

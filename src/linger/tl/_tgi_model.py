@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from linger import nn
 from linger._tgi_config import TgiConfig
-from linger._validate import expression_of, preview
+from linger._validate import columns, expression_of, preview
 from linger.io._partial import partial_file
 from linger.tl._ensemble import find_device
 from linger.tl._pair_features import Degrees, Profiles, Projection, dense, gene_profiles, pair_features
@@ -46,9 +48,7 @@ def read_expression(
     """Return expression and profiles of `genes`, sorted by name, and the projection (made here where None is given)."""
     every = expression_values(adata, layer, as_they_are=False)
     if projection is None:
-        squares = every.multiply(every) if hasattr(every, "multiply") else every**2
-        variance = np.asarray(squares.mean(axis=0)).ravel() - np.asarray(every.mean(axis=0)).ravel() ** 2
-        order = np.lexsort([adata.var_names.astype(str), -variance])[: config.n_references]
+        order = np.lexsort([adata.var_names.astype(str), -_variance(every)])[: config.n_references]
         used = adata.var_names[order].union(genes)
     else:
         missing = [name for name in projection.reference if name not in adata.var_names]
@@ -63,6 +63,13 @@ def read_expression(
         values, used, n_references=config.n_references, n_components=config.n_components, projection=projection
     )
     return Expression(values, used, profiles), made
+
+
+def _variance(values: sparse.csr_matrix | np.ndarray) -> np.ndarray:
+    """Return the variance of every column, about its mean, so that large means do no harm."""
+    if sparse.issparse(values):
+        return np.asarray(mean_variance_axis(sparse.csr_matrix(values), axis=0)[1], dtype=float)
+    return np.asarray(values.var(axis=0, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,7 @@ class TgiModel:
             If a gene of the pairs or of the model is not in the data.
         """
         source = expression_of(adata, rna_key)
+        columns(pairs, ["source", "target"], "pairs", "pairs.rename(columns=...)")
         asked = pairs[["source", "target"]].astype(str).reset_index(drop=True)
         genes = pd.Index(np.unique(asked))
         missing = genes[~genes.isin(source.var_names)]

@@ -27,9 +27,11 @@ def negatives(
     Parameters
     ----------
     positives
-        Columns source, target: all known pairs; where there is a column label, those labelled true.
+        Columns source, target: all known pairs; where there is a column label, those labelled true. Where there is a column split, each part's
+        are drawn by themselves, with its own sources and, where targets are held out, its own targets: drawn before splitting, matched pairs would tell what is
+        held out, since a target whose true pair is in training would have its false pair held out.
     targets
-        Genes to draw from; None takes those of `positives`. Sources are always those of `positives`.
+        Genes to draw from; None takes those of `positives`, as where targets are held out. Sources are always those of `positives`.
     per_positive
         Negatives a positive.
     matching
@@ -39,7 +41,7 @@ def negatives(
 
     Returns
     -------
-    Columns source, target. A source that has nearly all targets gets fewer; the number is what there is.
+    Columns source, target, and split where `positives` have it. A source that has nearly all targets gets fewer; the number is what there is.
 
     Raises
     ------
@@ -64,25 +66,47 @@ def negatives(
     if matching not in ("degree", "source", "random") or per_positive < 1:
         msg = f"matching must be 'degree', 'source' or 'random' and per_positive 1 or more, found {matching!r} and {per_positive}."
         raise ValueError(msg)
+    generator = np.random.default_rng(rng)
+    wanted = None if targets is None else {str(name) for name in targets}
     known = true_edges(positives)
-    genes = pd.Index(sorted({*(known["target"] if targets is None else map(str, targets))}), dtype=object)
-    sources = pd.Index(np.unique(known["source"]), dtype=object)
+    if "split" not in positives:
+        return _draw(known, known, wanted or set(known["target"]), per_positive, matching, generator)
+    drawn: list[pd.DataFrame] = []
+    held_out = known["target"].nunique() == sum(part["target"].nunique() for _, part in positives.groupby("split"))
+    parts = [(name, true_edges(part)) for name, part in positives.groupby(positives["split"].astype(str))]
+    for name, mine in sorted(parts, key=lambda part: len(part[1])):  # the largest can spare most
+        among = set(mine["target"]) if held_out else wanted or set(known["target"])
+        found = _draw(mine, pd.concat([known, *drawn]), among, per_positive, matching, generator)
+        drawn.append(found.assign(split=name))
+    return pd.concat(drawn, ignore_index=True)
+
+
+def _draw(
+    positives: pd.DataFrame,
+    known: pd.DataFrame,
+    targets: set[str],
+    per_positive: int,
+    matching: Literal["degree", "source", "random"],
+    generator: np.random.Generator,
+) -> pd.DataFrame:
+    """Draw for the sources of `positives` among `targets`, and none that is `known`."""
+    genes = pd.Index(sorted(targets), dtype=object)
+    sources = pd.Index(np.unique(positives["source"]), dtype=object)
     taken = np.zeros((len(sources), len(genes)), dtype=bool)
-    at = sources.get_indexer(known["source"]), genes.get_indexer(known["target"])
-    taken[at[0][at[1] >= 0], at[1][at[1] >= 0]] = True
+    row, col = sources.get_indexer(pd.Index(known["source"])), genes.get_indexer(pd.Index(known["target"]))
+    taken[row[(row >= 0) & (col >= 0)], col[(row >= 0) & (col >= 0)]] = True
     own = genes.get_indexer(sources)
     taken[np.flatnonzero(own >= 0), own[own >= 0]] = True
-    wanted = known["source"].value_counts().reindex(sources).to_numpy() * per_positive
+    wanted = positives["source"].value_counts().reindex(sources).to_numpy() * per_positive
     if taken.all():
         msg = "Every pair is known; none is left to draw. Give more targets=."
         raise ValueError(msg)
-    generator = np.random.default_rng(rng)
     if matching == "random":
         free = np.flatnonzero(~taken)
         picked = generator.choice(free, min(wanted.sum(), len(free)), replace=False)
         row, col = np.unravel_index(np.sort(picked), taken.shape)
     else:
-        degree = known["target"].value_counts().reindex(genes, fill_value=0).to_numpy(float) * per_positive
+        degree = positives["target"].value_counts().reindex(genes, fill_value=0).to_numpy(float) * per_positive
         row, col = _by_source(taken, wanted, degree if matching == "degree" else None, generator)
     return pd.DataFrame({"source": sources.to_numpy()[row], "target": genes.to_numpy()[col]})
 

@@ -52,7 +52,7 @@ def pairs(table: pd.DataFrame, *, fractions: Sequence[float] = _FRACTIONS, rng: 
 
 @docs.dedent
 def sources(table: pd.DataFrame, *, fractions: Sequence[float] = _FRACTIONS, rng: int = 0) -> pd.DataFrame:
-    """Split by source: no TF of the test set is seen in training.
+    """Split by source: no TF of the test set is seen in training as a source.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def targets(table: pd.DataFrame, *, fractions: Sequence[float] = _FRACTIONS, rng
 
 @docs.dedent
 def both(table: pd.DataFrame, *, fractions: Sequence[float] = _FRACTIONS, rng: int = 0) -> pd.DataFrame:
-    """Split by source and by target: neither the TF nor the gene of a test pair is seen in training.
+    """Split by source and by target: neither the TF of a test pair as a source nor its gene as a target is seen in training.
 
     Parameters
     ----------
