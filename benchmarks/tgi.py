@@ -87,14 +87,18 @@ def jobs(folder, options):
 
 
 def datasets(folder):
-    """Yield name, cells and labelled pairs."""
-    cells, pairs = (lg.io.read_beeline(folder / "mHSC-E_expression.csv.gz", folder / "mHSC-E_pairs.csv"))[:2]
+    """Yield name, cells and pairs, with labels where these are given."""
+    cells, pairs = without_self(lg.io.read_beeline(folder / "mHSC-E_expression.csv.gz", folder / "mHSC-E_pairs.csv"))
     yield "mHSC-E", (cells, pairs)
     yield "mHSC-E, matched", (cells, pairs.loc[pairs["label"].astype(bool), ["source", "target"]])
     for network in NETWORKS:
         file = folder / f"mDC_TFs+500_{network}_BL--network.csv"
-        cells, pairs = (lg.io.read_beeline(folder / "mDC_TFs+500_expression.csv.gz", file))[:2]
-        yield f"mDC {network}", (cells, pairs.loc[pairs["source"] != pairs["target"], ["source", "target"]])
+        cells, pairs = without_self(lg.io.read_beeline(folder / "mDC_TFs+500_expression.csv.gz", file))
+        yield f"mDC {network}", (cells, pairs[["source", "target"]])
+
+
+def without_self(data):
+    return data.adata, data.pairs[data.pairs["source"] != data.pairs["target"]]
 
 
 def grnboost2(cells, pairs):
