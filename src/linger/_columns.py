@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from linger._reading import reading
 from linger._validate import preview
 
 
@@ -57,14 +58,7 @@ def read_table(table: str | Path | pd.DataFrame) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     path = Path(table).expanduser()
-    if not path.is_file():
-        msg = f"There is no file {path}."
-        raise FileNotFoundError(msg)
-    try:
-        # NA and nan are genes, too
+    with reading(path):  # NA and nan are genes, too
         return pd.read_csv(
             path, sep="," if ".csv" in path.suffixes else "\t", low_memory=False, keep_default_na=False, na_values=[""]
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        msg = f"{path} is no table: {error}"
-        raise ValueError(msg) from error

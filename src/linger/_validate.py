@@ -319,4 +319,21 @@ def _counts_source(adata: AnnData, layer: str | None, name: str) -> tuple[object
         X = X.to_memory()
     elif not sparse.issparse(X) and not isinstance(X, np.ndarray):
         X = np.asarray(X)
-    return X, where
+    if X.dtype.kind not in "buif":
+        msg = f"{where} holds values of type {X.dtype}; numbers are needed. Name the layer with raw counts: layer=."
+        raise ValueError(msg)
+    return tidy(X), where
+
+
+def tidy(X: Any) -> Any:
+    """Return a matrix in which every stored value is a place of its own and not 0; sparse ones that are not so are copied.
+
+    Code that counts stored values (inverse document frequencies, say) would take a stored 0, or the second part of a
+    value stored in two, for another count.
+    """
+    if not sparse.issparse(X) or (X.has_canonical_format and np.count_nonzero(X.data) == X.nnz):
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    return X

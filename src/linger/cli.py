@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import linger as lg
 from linger._keys import CHROM, DEFAULT_KEY, IS_TF, MOTIF, TSS, slot
+from linger._reading import reading
 from linger._validate import known_names
 
 if TYPE_CHECKING:
     import pandas as pd
     from mudata import MuData
 
+_LISTS = ("human", "mouse")
 _SPECIES = {"hg38": "human", "hg19": "human", "mm10": "mouse"}
 
 
@@ -174,8 +176,13 @@ def _read_mudata(path: Path) -> MuData:
 
     from linger._mudata import quiet_update
 
-    with quiet_update():
-        return mudata.read_h5mu(path)
+    try:
+        with quiet_update():
+            return mudata.read_h5mu(path)
+    except Exception as error:  # a damaged file fails in as many ways as h5py and its readers have
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        msg = f"{path} cannot be read as a MuData file (.h5mu with modalities, as mudata writes it): {reason}"
+        raise ValueError(msg) from error
 
 
 def _pretrain(options: argparse.Namespace) -> None:
@@ -206,7 +213,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     """Read a table (.csv, else tabs) with features in rows, and return it with samples in rows; a feature given twice is added up."""
     import pandas as pd
 
-    table = pd.read_csv(path, sep="," if ".csv" in path.suffixes else "\t", index_col=0)
+    with reading(path):
+        table = pd.read_csv(path, sep="," if ".csv" in path.suffixes else "\t", index_col=0)
     return table.groupby(level=0).sum(min_count=1).T  # a value that is missing stays missing, and is refused
 
 
@@ -270,9 +278,13 @@ def _check_files(options: argparse.Namespace) -> None:
     from linger.io._networks import check_path
     from linger.pl._page._render import check_libraries
 
-    for path in (options.input, options.fasta, options.chain):
+    tfs = None if options.tfs in (None, *_LISTS) else Path(options.tfs)
+    for path in (options.input, options.fasta, options.chain, tfs):
         if path is not None:
             _exists(path)
+    for path in (options.output, options.report):
+        if path is not None:
+            _can_be_made(path)
     if options.prior is not None and not options.prior.is_dir():
         msg = f"There is no prior {options.prior}. Make one: linger pretrain."
         raise FileNotFoundError(msg)
@@ -294,6 +306,23 @@ def _exists(path: Path) -> None:
         raise FileNotFoundError(msg)
 
 
+def _can_be_made(path: Path) -> None:
+    """Raise if a folder is where a file is to be written, or a file where its folder should be."""
+    if path.is_dir():
+        msg = f"{path} is a folder; name the file to write."
+        raise IsADirectoryError(msg)
+    there = next(parent for parent in path.resolve().parents if parent.exists())
+    if not there.is_dir():
+        msg = f"{path} cannot be written: {there} is a file and no folder."
+        raise NotADirectoryError(msg)
+
+
+def _read_words(path: Path) -> list[str]:
+    """Return the names in a text file."""
+    with reading(path):
+        return path.read_text(encoding="utf-8").split()
+
+
 def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:
     """Annotate genes, mark TFs, link peaks and scan motifs as asked."""
     var = mdata[keys["rna_key"]].var
@@ -307,7 +336,7 @@ def _prepare(mdata: MuData, options: argparse.Namespace, keys: Any) -> None:
         if tfs is None:
             msg = "Say which genes are TFs: --tfs human, --tfs mouse or --tfs FILE."
             raise ValueError(msg)
-        lg.pp.mark_tfs(mdata, tfs=tfs if tfs in ("human", "mouse") else Path(tfs).read_text().split(), **symbols)
+        lg.pp.mark_tfs(mdata, tfs=tfs if tfs in _LISTS else _read_words(Path(tfs)), **symbols)
     lg.pp.link_peaks(mdata, max_distance=options.max_distance, **keys)
     if options.fasta is not None:
         lg.pp.scan_motifs(

@@ -16,6 +16,7 @@ from tempfile import mkdtemp
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -182,7 +183,30 @@ class Folder:
         if name not in self.index["sha256"] or not path.is_file():
             msg = f"{path} is missing. Restore it or make it again."
             raise ValueError(msg)
+        if path.resolve().parent != self.path.resolve():
+            msg = f"{path} is a link to a file outside its folder, and is refused. Put the file itself there."
+            raise ValueError(msg)
         return path
+
+    @contextmanager
+    def interpreted(self) -> Iterator[None]:
+        """Say of which folder it is where index or arrays turn out not to hold what the format says."""
+        try:
+            yield
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if str(self.path) in str(error):  # said already
+                raise
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
+            msg = f"{self.path} is damaged, or was not written by linger: {reason}. Restore it or make it again."
+            raise ValueError(msg) from error
+
+
+def listed_names(values: object, what: str) -> pd.Index:
+    """Return a list of an index as an Index, or raise unless it holds texts, each once."""
+    if not isinstance(values, list) or set(map(type, values)) - {str} or len(set(values)) < len(values):
+        msg = f"its {what} are not a list of names, each once"
+        raise ValueError(msg)
+    return pd.Index(values, dtype=object)
 
 
 def _format(path: Path) -> str | None:
@@ -206,7 +230,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 def _parse_index(data: bytes, path: Path, wanted: str, version: int) -> dict[str, Any]:
     try:
         index = json.loads(data)
-    except ValueError as error:  # no JSON, or no text at all
+    except (ValueError, RecursionError) as error:  # no JSON, or no text at all
         msg = f"{path} is damaged: {error}. Restore it or make it again."
         raise ValueError(msg) from error
     if not isinstance(index, dict) or index.get("format") != wanted or index.get("version") != version:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mudata import MuData
 
 _FORMAT = "linger-group-networks"
-_VERSION = 1
+_VERSION = 2
 
 
 @docs.dedent
@@ -89,7 +89,7 @@ def write_networks(
     partial = partial_folder(path, _FORMAT, found=_format)
     try:
         root = zarr.open_group(str(partial), mode="w", zarr_format=2)
-        checksums = {kind: _write_kind(root.require_group(kind), networks) for kind, networks in found.items()}
+        checksums = {kind: _write_kind(root.require_group(kind), kind, networks) for kind, networks in found.items()}
         names = list(checksums[chosen_kinds[0]])
         if not names:
             msg = "groups= names no group."
@@ -101,7 +101,7 @@ def write_networks(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_kind(folder: Any, networks: Iterable[tuple[str, NamedMatrix]]) -> dict[str, str]:
+def _write_kind(folder: Any, kind: Kind, networks: Iterable[tuple[str, NamedMatrix]]) -> dict[str, str]:
     """Write the networks of a kind under their numbers (names may hold a "/"), and return checksums by name."""
     from anndata.io import write_elem
 
@@ -111,13 +111,15 @@ def _write_kind(folder: Any, networks: Iterable[tuple[str, NamedMatrix]]) -> dic
             for side in ("sources", "targets"):
                 write_elem(folder, side, getattr(network, side).to_numpy(dtype=object))
         write_elem(folder, str(number), network.matrix)
-        checksums[name] = _sha256(network.matrix)
+        checksums[name] = _sha256(kind, name, network)
     return checksums
 
 
-def _sha256(matrix: sparse.csr_matrix) -> str:
-    """Return a checksum of positions and values."""
-    digest = hashlib.sha256()
+def _sha256(kind: Kind, group: str, network: NamedMatrix) -> str:
+    """Return a checksum of what a network is, its names, positions and values."""
+    matrix = network.matrix
+    names = [list(map(str, side)) for side in (network.sources, network.targets)]
+    digest = hashlib.sha256(json.dumps([kind, group, *names]).encode())
     for part, dtype in ((matrix.indptr, np.int64), (matrix.indices, np.int64), (matrix.data, np.float32)):
         digest.update(np.ascontiguousarray(part, dtype=dtype).data)
     return digest.hexdigest()
@@ -155,8 +157,6 @@ class GroupNetworks:
     """
 
     def __init__(self, path: str | Path) -> None:
-        import zarr
-
         self.path = Path(path)
         if not self.path.is_dir():
             msg = f"No networks at {self.path}. Write them with lg.io.write_networks(mdata, path)."
@@ -165,12 +165,10 @@ class GroupNetworks:
             msg = f"{self.path} holds no networks of format {_FORMAT}."
             raise ValueError(msg)
         self._opened = identity(self.path / ".zattrs")
-        self._root = zarr.open_group(str(self.path), mode="r")
-        if self._root.attrs["version"] != _VERSION:
-            msg = f"{self.path} was written by a newer linger (format version {self._root.attrs['version']})."
-            raise ValueError(msg)
-        self.groups: list[str] = list(self._root.attrs["groups"])
-        self.kinds: list[Kind] = list(self._root.attrs["kinds"])
+        attributes = _checked(_attributes(self.path), self.path)
+        self.groups: list[str] = attributes["groups"]
+        self.kinds: list[Kind] = attributes["kinds"]
+        self._checksums: dict[str, list[str]] = attributes["sha256"]
 
     def matrix(self, kind: Kind, group: str) -> NamedMatrix:
         """Read one network.
@@ -189,22 +187,20 @@ class GroupNetworks:
         ValueError
             If it is damaged, or the folder was replaced since it was opened.
         """
-        from anndata.io import read_elem
-
         known_names(kind, pd.Index(self.kinds), "kinds of network")
         known_names(group, pd.Index(self.groups), "groups")
         if identity(self.path / ".zattrs") != self._opened:
             msg = f"{self.path} has been replaced or removed since it was opened. Open it again."
             raise ValueError(msg)
-        folder, number = self._root[kind], self.groups.index(group)
-        strength = sparse.csr_matrix(read_elem(folder[str(number)]))
-        if _sha256(strength) != self._root.attrs["sha256"][kind][number]:
-            msg = f"The {kind} network of {group!r} in {self.path} is damaged. Write it again."
-            raise ValueError(msg)
-        sources, targets = (
-            pd.Index(np.asarray(read_elem(folder[side])), dtype=object) for side in ("sources", "targets")
-        )
-        return NamedMatrix(strength, sources, targets)
+        number = self.groups.index(group)
+        damaged = f"The {kind} network of {group!r} in {self.path} is damaged. Write it again."
+        try:
+            network = _read_network(self.path, kind, number)
+        except Exception as error:  # zarr and its codecs fail in many ways, none of which names the network
+            raise ValueError(damaged) from error
+        if _sha256(kind, group, network) != self._checksums[kind][number]:
+            raise ValueError(damaged)
+        return network
 
     def __repr__(self) -> str:
         return f"GroupNetworks({str(self.path)!r}: {', '.join(self.kinds)} of {len(self.groups)} groups)"
@@ -215,10 +211,42 @@ def check_path(path: Path) -> None:
     refuse_taken(path, _FORMAT, found=_format)
 
 
+def _read_network(path: Path, kind: Kind, number: int) -> NamedMatrix:
+    import zarr
+    from anndata.io import read_elem
+
+    folder = zarr.open_group(str(path), mode="r")[kind]
+    sources, targets = (pd.Index(np.asarray(read_elem(folder[side])), dtype=object) for side in ("sources", "targets"))
+    return NamedMatrix(sparse.csr_matrix(read_elem(folder[str(number)])), sources, targets)
+
+
 def _format(path: Path) -> str | None:
     """Return the format that the attributes of a zarr folder name."""
+    return _attributes(path).get("format")
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    """Return the attributes of a zarr folder, none where they cannot be read."""
     try:
         attributes = json.loads((path / ".zattrs").read_text())
     except (OSError, ValueError):
-        return None
-    return attributes.get("format") if isinstance(attributes, dict) else None
+        return {}
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def _checked(attributes: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the attributes of a folder of networks, or raise if they are of another version or damaged."""
+    if attributes.get("version") != _VERSION:
+        msg = f"{path} was written by another version of linger (format version {attributes.get('version')}, not {_VERSION}). Write it again."
+        raise ValueError(msg)
+    groups, kinds, checksums = (attributes.get(name) for name in ("groups", "kinds", "sha256"))
+    if not (
+        isinstance(groups, list)
+        and isinstance(kinds, list)
+        and isinstance(checksums, dict)
+        and all(isinstance(name, str) for name in groups)
+        and all(kind in KINDS and len(checksums.get(kind, ())) == len(groups) for kind in kinds)
+    ):
+        msg = f"{path} is damaged: its attributes do not name kinds, groups and their checksums. Write it again."
+        raise ValueError(msg)
+    return attributes

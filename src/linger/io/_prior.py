@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger._keys import CHROM, END, START
-from linger.io._folder import Folder, FolderWriter
+from linger.io._folder import Folder, FolderWriter, listed_names
 from linger.io._store import block_name
 
 FORMAT: Final = "linger-prior"
@@ -192,7 +192,9 @@ class Prior(Folder):
         missing = "No prior", "Make one with lg.tl.pretrain(bulk).save(path)."
         super().__init__(path, format=FORMAT, version=VERSION, missing=missing)
         self._temporary: TemporaryDirectory[str] | None = None
-        self._load()
+        tables = self.read(_TABLES)
+        with self.interpreted():
+            self._load(tables)
 
     @classmethod
     def make(cls, path: str | Path | None, write: Callable[[str | Path], None]) -> Prior:
@@ -206,15 +208,17 @@ class Prior(Folder):
         prior._temporary = folder
         return prior
 
-    def _load(self) -> None:
-        index, tables = self.index, self.read(_TABLES)
-        self.genes, self.tfs = (pd.Index(index[name], dtype=object) for name in ("genes", "tfs"))
-        chromosomes = np.array(index["chromosomes"], dtype=object)
+    def _load(self, tables: dict[str, np.ndarray]) -> None:
+        index = self.index
+        self.genes, self.tfs, chromosomes = (
+            listed_names(index[name], name) for name in ("genes", "tfs", "chromosomes")
+        )
+        chrom = pd.Categorical.from_codes(tables["peak_chrom"], categories=chromosomes)
         self.peaks = pd.DataFrame(
-            {CHROM: chromosomes[tables["peak_chrom"]], START: tables["peak_start"], END: tables["peak_end"]}
+            {CHROM: np.asarray(chrom, dtype=object), START: tables["peak_start"], END: tables["peak_end"]}
         )
         self.genome: str | None = index["genome"]
-        self.hidden: tuple[int, int] = (index["hidden"][0], index["hidden"][1])
+        self.hidden: tuple[int, int] = (int(index["hidden"][0]), int(index["hidden"][1]))
         self.activation: str = index["activation"]
         self.precision: Precision = index["precision"]
         self.rounds = [Round(**entry) for entry in index["rounds"]]
@@ -222,11 +226,19 @@ class Prior(Folder):
         indptr, indices = tables["links_indptr"], tables["links_indices"]
         shape = (len(self.genes), len(self.peaks))
         self.links = sparse.csr_matrix((np.ones(len(indices), dtype=np.float32), indices, indptr), shape)
+        self.links.check_format(full_check=True)
         if not self.links.has_sorted_indices:
-            msg = f"{self.path}: the peaks of a gene must come in ascending order in links_indices. Make it again."
+            msg = "the peaks of a gene must come in ascending order in links_indices"
             raise ValueError(msg)
         self._place = tables["gene_block"], tables["gene_row"]
         self.fisher_mean = tables["fisher_mean"]
+        sizes = dict.fromkeys(("gene_block", "gene_row", "fisher_mean"), len(self.genes))
+        for part, names in (("tf", self.tfs), ("re", self.peaks), ("target", self.genes)):
+            sizes |= dict.fromkeys((f"{part}_mean", f"{part}_sd"), len(names))
+        wrong = [name for name, size in sizes.items() if name in tables and tables[name].shape != (size,)]
+        if wrong:
+            msg = f"{wrong[0]} has shape {tables[wrong[0]].shape}, not one value a name"
+            raise ValueError(msg)
 
     @property
     def n_samples(self) -> int:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from linger.io._folder import Folder, FolderWriter
+from linger.io._folder import Folder, FolderWriter, listed_names
 
 FORMAT = "linger-networks"
 VERSION = 1
@@ -82,10 +81,18 @@ class NetworkStore(Folder):
     def __init__(self, path: str | Path) -> None:
         missing = "No store of networks", "Fit with store=, or attach it again with lg.io.attach(mdata, store=path)."
         super().__init__(path, format=FORMAT, version=VERSION, missing=missing)
-        self.settings: dict[str, Any] = self.index["settings"]
+        with self.interpreted():
+            self._load()
+
+    def _load(self) -> None:
+        self.settings: dict[str, Any] = dict(self.index["settings"])
         self.genes, self.tfs, self.peaks, self.metacells = (
-            pd.Index(self.index["names"][name], dtype=object) for name in ("genes", "tfs", "peaks", "metacells")
+            listed_names(self.index["names"][name], name) for name in ("genes", "tfs", "peaks", "metacells")
         )
+        blocks = {f"{block_name(number)}.safetensors" for number in range(len(self.index["sha256"]) - 1)}
+        if blocks != self.index["sha256"].keys() - {f"{_DESIGN}.safetensors"} or self.index["n_blocks"] != len(blocks):
+            msg = f"its {self.index['n_blocks']} blocks are not the files it lists"
+            raise ValueError(msg)
 
     def design(self, name: str) -> np.ndarray:
         """Return one array of the design (see :func:`linger.tl.fit` for what is kept)."""
@@ -93,7 +100,13 @@ class NetworkStore(Folder):
 
     def block(self, number: int) -> dict[str, np.ndarray]:
         """Return the arrays of one block: weights, ``genes`` (positions in ``self.genes``) and ``n_res``."""
-        return self.read(block_name(number))
+        arrays = self.read(block_name(number))
+        with self.interpreted():
+            genes = self.genes[arrays["genes"]]
+            if not genes.is_unique or any(len(values) != len(genes) for values in arrays.values()):
+                msg = f"block {number} does not hold a row for each of its genes"
+                raise ValueError(msg)
+        return arrays
 
     @property
     def n_blocks(self) -> int:

@@ -17,6 +17,7 @@ from typing import Final
 import pandas as pd
 
 from linger._keys import CHROM, END, START, STRAND, TSS
+from linger._reading import reading
 from linger._validate import preview
 
 BUILT_IN: Final = ("hg38", "hg19", "mm10")
@@ -55,12 +56,12 @@ def read_genes(annotation: str | Path | pd.DataFrame) -> pd.DataFrame:
         msg = f"annotation {str(annotation)!r} is neither a built-in table ({preview(BUILT_IN)}) nor a file."
         raise FileNotFoundError(msg)
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if ".gtf" in suffixes:
-        return _complete(_read_gtf(path))
-    if ".bed" in suffixes:
-        return _complete(_read_bed(path))
-    msg = f"Cannot tell the format of {path.name!r}. Expected a name that ends in .gtf, .gtf.gz, .bed or .bed.gz."
-    raise ValueError(msg)
+    readers = [reader for suffix, reader in ((".gtf", _read_gtf), (".bed", _read_bed)) if suffix in suffixes]
+    if not readers:
+        msg = f"Cannot tell the format of {path.name!r}. Expected a name that ends in .gtf, .gtf.gz, .bed or .bed.gz."
+        raise ValueError(msg)
+    with reading(path):
+        return _complete(readers[0](path))
 
 
 def ensembl_ids(names: pd.Series) -> pd.Series:
@@ -89,7 +90,11 @@ def _built_in(name: str) -> pd.DataFrame:
 
 def _n_header_lines(path: Path) -> int:
     """Return how many lines come before the first record."""
-    with gzip.open(path, "rt") if path.suffix.lower() == ".gz" else path.open() as lines:
+    with (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix.lower() == ".gz"
+        else path.open(encoding="utf-8") as lines
+    ):
         return sum(1 for _ in takewhile(lambda line: line.startswith(("#", "track", "browser")), lines))
 
 
@@ -111,6 +116,7 @@ def _read_gtf(path: Path) -> pd.DataFrame:
         gene=_attribute(records, "gene_name|gene").fillna(_attribute(records, "gene_id")),
         biotype=_attribute(records, "gene_type|gene_biotype"),
     )
+    records[[START, END]] = records[[START, END]].apply(pd.to_numeric)
     keys = ["gene_id", "gene", "biotype", CHROM, STRAND]
     genes = records.groupby(keys, dropna=False, sort=False).agg({START: "min", END: "max"}).reset_index()
     genes[START] -= 1  # GTF counts from 1 and includes the end

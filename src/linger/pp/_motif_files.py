@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 
 from linger._logging import logger
+from linger._reading import reading
 from linger._validate import preview
 
 LETTERS: Final = ("A", "C", "G", "T")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _LETTER_ROW = re.compile(r"^\s*([ACGTU])[\s:|\[]", re.IGNORECASE)
+_ROW = re.compile(
+    rf"^[\s:|\[]*(?:[ACGTU][\s:|\[]*)?{_NUMBER.pattern}(?:[\s,;:|]+{_NUMBER.pattern})*[\s\]|]*[A-Z]?\s*$", re.IGNORECASE
+)
 _FORMATS = (
     "Expected a MEME file ('MEME version'), or '>name' headers each followed by a matrix of counts or probabilities "
     "(HOMER, JASPAR, PFM, PCM), or one bare matrix."
@@ -108,9 +112,10 @@ def read_motifs(path: str | Path) -> list[Motif]:
         msg = f"No motif file at {path}. Give a path, a dict name -> matrix, or 'jaspar'."
         raise FileNotFoundError(msg)
     raw = path.read_bytes()
-    lines = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8", "replace").splitlines()
-    is_meme = any(line.startswith("MEME version") for line in lines[:20])
-    found = list(_parse_meme(lines) if is_meme else _parse_blocks(lines, path.stem))
+    with reading(path):
+        lines = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8", "replace").splitlines()
+        is_meme = any(line.startswith("MEME version") for line in lines[:20])
+        found = list(_parse_meme(lines) if is_meme else _parse_blocks(lines, path.stem))
     if not found:
         msg = f"{path} holds no motif. {_FORMATS}"
         raise ValueError(msg)
@@ -141,6 +146,9 @@ def _parse_meme(lines: list[str]) -> Iterator[Motif]:
         fields = lines[i].split()
         i += 1
         if fields[:1] == ["MOTIF"]:
+            if len(fields) < 2:
+                msg = f"Line {i} is a MOTIF without a name."
+                raise ValueError(msg)
             name, label = fields[1], fields[2] if len(fields) > 2 else fields[1]
         elif lines[i - 1].startswith("letter-probability matrix"):
             rows = []
@@ -159,6 +167,9 @@ def _parse_blocks(lines: list[str], stem: str) -> Iterator[Motif]:
                 yield _block(header, rows)
             header, rows = line[1:].strip(), []
         elif _NUMBER.search(line) and not line.startswith("#"):
+            if not _ROW.match(line):
+                msg = f"{line[:60]!r} is no row of a matrix. {_FORMATS}"
+                raise ValueError(msg)
             rows.append(line)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from linger._reading import reading
 from linger._validate import columns, preview
 from linger.pp._motif_files import Motif
 
@@ -43,10 +44,11 @@ def read_motif_table(table: str | Path | pd.DataFrame) -> pd.DataFrame:
     """Return columns motif and tf of a frame or of a file (.csv, else tab-separated; a header line is optional)."""
     if not isinstance(table, pd.DataFrame):
         separator = "," if Path(table).suffix == ".csv" else "\t"
-        table = pd.read_csv(
-            table, sep=separator, header=None, dtype=str, comment=None, usecols=[0, 1], names=["motif", "tf"]
-        )
-        if [str(value).lower() for value in table.iloc[0]] == ["motif", "tf"]:
+        with reading(table):
+            table = pd.read_csv(
+                table, sep=separator, header=None, dtype=str, comment=None, usecols=[0, 1], names=["motif", "tf"]
+            )
+        if [str(value).lower() for value in table.head(1).to_numpy().ravel()] == ["motif", "tf"]:
             table = table.iloc[1:]
     columns(table, ["motif", "tf"], "motif_tf", "motif_tf.rename(columns=...)")
     return table[["motif", "tf"]].dropna().astype(str).drop_duplicates(ignore_index=True)

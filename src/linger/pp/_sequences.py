@@ -52,7 +52,11 @@ def _open_2bit(path: Path) -> Genome:
     except ImportError as error:
         msg = "Reading .2bit needs py2bit: pip install 'linger-multiome[motifs]'."
         raise ImportError(msg) from error
-    file = py2bit.open(str(path))
+    try:
+        file = py2bit.open(str(path))
+    except RuntimeError as error:
+        msg = f"{path} is no .2bit file, or is damaged: {error}"
+        raise ValueError(msg) from error
     return Genome(dict(file.chroms()), file.sequence, file.close)
 
 
@@ -70,7 +74,7 @@ def _open_fasta(path: Path) -> Genome:
             f"{path} is compressed, but not with bgzip, so it cannot be read by position. Do: gunzip it, then bgzip it."
         )
         raise ValueError(msg) from error
-    except pyfaidx.FastaIndexingError as error:
+    except (pyfaidx.FastaIndexingError, ValueError) as error:  # ValueError: bytes that are no text, a name given twice
         msg = f"{path} cannot be indexed as FASTA: {error}"
         raise ValueError(msg) from error
     lengths = {str(name): int(record.rlen) for name, record in file.index.items()}

@@ -164,7 +164,11 @@ def find_device(name: str) -> torch.device:
             "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
         )
         raise RuntimeError(msg)
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        msg = f"There is no device {name!r}. Use device='auto', 'cpu', 'cuda' or 'cuda:0'."
+        raise ValueError(msg) from error
 
 
 def background_columns(n_samples: int, trainer: Trainer) -> np.ndarray:

@@ -108,14 +108,10 @@ def perturb_shift(
         raise ValueError(msg)
     graph = _neighbors(points, rna.obs_names[done], min(n_neighbors, len(points) - 1))
     names = rna.obs_names[done]
-    by_name = np.argsort(names.to_numpy(str))
-    permuted = np.empty_like(changed)
-    generator = np.random.default_rng(rng)  # drawn in the order of the names, so that it follows them
-    for cell in by_name:
-        permuted[cell] = changed[cell, generator.permutation(changed.shape[1])]
+    made = mdata.uns[key_added][PERTURBATION]
+    permuted = _permuted(changed, names, np.asarray(made["genes"]), rng)
     probability, control = (_transition(each, before, graph, temperature) for each in (changed, permuted))
     shifts = {"": _shift(probability, points, graph), "_control": _shift(control, points, graph)}
-    made = mdata.uns[key_added][PERTURBATION]
     record: dict[str, Any] = {"basis": basis, "tfs": made["tfs"], "doses": made["doses"]}
     if points.shape[1] == 2:
         record |= _field(points, shifts, n_grid)
@@ -146,6 +142,16 @@ def _predictions(rna: AnnData, mdata: MuData, key: str) -> tuple[np.ndarray, np.
         msg = "The perturbation changes nothing, so there is no direction to show."
         raise ValueError(msg)
     return changed[done], before[done], done
+
+
+def _permuted(changed: np.ndarray, cells: pd.Index, genes: np.ndarray, rng: int) -> np.ndarray:
+    """Return the changes of every cell dealt out to other genes; drawn in the order of names, so that it follows them."""
+    by_name = np.argsort(genes.astype(str))
+    permuted = np.empty_like(changed)
+    generator = np.random.default_rng(rng)
+    for cell in np.argsort(cells.to_numpy(str)):
+        permuted[cell, by_name] = changed[cell, by_name[generator.permutation(len(by_name))]]
+    return permuted
 
 
 def _neighbors(embedding: np.ndarray, names: pd.Index, k: int) -> np.ndarray:

@@ -53,6 +53,11 @@ class StoredNetworks:
     def __init__(self, store: NetworkStore, device: str = "auto") -> None:
         self.store, self.device = store, find_device(device)
         self.genes, self.tfs, self.peaks = store.genes, store.tfs, store.peaks
+        with store.interpreted():
+            self._load()
+
+    def _load(self) -> None:
+        store = self.store
         self.activation: nn.Activation = store.settings["config"]["activation"]
         self.tf, self.re, self.target = (
             Standardized(np.empty(0, np.float32), store.design(f"{name}_mean"), store.design(f"{name}_sd"))
@@ -61,6 +66,7 @@ class StoredNetworks:
         wiring = store.design("links_indices"), store.design("links_indptr")
         shape = (len(self.genes), len(self.peaks))
         self.links = sparse.csr_matrix((np.ones(len(wiring[0]), np.float32), *wiring), shape)
+        self.links.check_format(full_check=True)
         self.gene_of_tf = self.genes.get_indexer(self.tfs)
         """Position among the genes of every TF, -1 where it has no network."""
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
 from linger._logging import logger
-from linger._validate import columns, expression_of, preview, unique_names, valid_key
+from linger._validate import columns, expression_of, preview, tidy, unique_names, valid_key
 from linger.tl._regulon_score import regulon_score
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def expression_values(adata: AnnData, layer: str | None, *, as_they_are: bool) -
         raise KeyError(msg)
     X = adata.X if layer is None else adata.layers[layer]
     X = X.to_memory() if hasattr(X, "to_memory") else X
-    X = sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X)
+    X = sparse.csr_matrix(tidy(X)) if sparse.issparse(X) else np.asarray(X)
     stored = np.asarray(X.data if sparse.issparse(X) else X)
     if not np.isfinite(stored).all():
         msg = "The expression values hold NaN or infinite values. Remove or impute them first."
@@ -155,15 +155,16 @@ def expression_values(adata: AnnData, layer: str | None, *, as_they_are: bool) -
 
 
 def _filled(values: sparse.csr_matrix | np.ndarray, source: AnnData) -> AnnData:
-    """Return the cells that have a value that is not 0; the others have no activity."""
+    """Return the cells that have a value that is not 0 (the others have no activity), genes by name: decoupler breaks ties by position."""
     from anndata import AnnData
 
     filled = np.asarray((values != 0).sum(axis=1)).ravel() > 0
     if not filled.any():
         msg = "All expression values are 0."
         raise ValueError(msg)
-    names = pd.DataFrame(index=source.obs_names[filled]), pd.DataFrame(index=source.var_names)
-    return AnnData(values[filled], *names)
+    genes = np.argsort(source.var_names.to_numpy(str))
+    names = pd.DataFrame(index=source.obs_names[filled]), pd.DataFrame(index=source.var_names[genes])
+    return AnnData(values[filled][:, genes], *names)
 
 
 def _run(

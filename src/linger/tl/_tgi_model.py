@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from mudata import MuData
 
-_FORMAT, _VERSION = "linger-tgi", 1
+_FORMAT, _VERSION = "linger-tgi", 2
 _PAIRS = 20_000  # scored at a time: 160 MB at 1,000 reference genes
 
 
@@ -157,6 +159,7 @@ class TgiModel:
         record: dict[str, Any] = {"format": _FORMAT, "version": _VERSION, "config": self.config.to_dict()}
         record |= {"reference": list(self.projection.reference), "threshold": self.threshold}
         record |= {side: list(getattr(self.degrees, side).index) for side in ("source", "target")}
+        record["sha256"] = _digest(record, tensors)
         with partial_file(Path(path)) as partial:
             save_file(tensors, partial, metadata={"linger": json.dumps(record)})
 
@@ -180,11 +183,21 @@ def new_network(config: TgiConfig, n_profile: int, n_features: int) -> nn.PairNe
 
 def load_tgi(path: str | Path, *, device: str) -> TgiModel:
     """Read a model from a safetensors file (see :func:`linger.io.read_tgi`)."""
-    from safetensors import SafetensorError, safe_open
-
     if not Path(path).is_file():
         msg = f"There is no file {path}."
         raise FileNotFoundError(msg)
+    record, tensors = _read_file(path)
+    try:
+        return _model(record, tensors, find_device(device))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        msg = f"{path} does not hold what a model of TF-gene interactions does: {error}. Train it again with lg.tl.tgi(path=)."
+        raise ValueError(msg) from error
+
+
+def _read_file(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return record and tensors as :meth:`TgiModel.save` wrote them, or raise."""
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="pt") as file:
             record = json.loads((file.metadata() or {}).get("linger", "{}"))
@@ -192,9 +205,26 @@ def load_tgi(path: str | Path, *, device: str) -> TgiModel:
     except (SafetensorError, ValueError) as error:
         msg = f"{path} is damaged or no safetensors file: {error}"
         raise ValueError(msg) from error
-    if record.get("format") != _FORMAT or record.get("version") != _VERSION:
+    if not isinstance(record, dict) or record.get("format") != _FORMAT or record.get("version") != _VERSION:
         msg = f"{path} is no model of TF-gene interactions of version {_VERSION}."
         raise ValueError(msg)
+    if record.pop("sha256", None) != _digest(record, tensors):
+        msg = f"{path} is damaged: it differs from its own checksum. Restore it or train the model again with lg.tl.tgi(path=)."
+        raise ValueError(msg)
+    return record, tensors
+
+
+def _digest(record: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return a checksum of the record and of all tensors, by name."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(tensors):
+        values = tensors[name].numpy()
+        digest.update(f"{name} {values.dtype} {values.shape} ".encode())
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _model(record: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device) -> TgiModel:
     config = TgiConfig(**record["config"])
     arrays = {name: value.numpy() for name, value in tensors.items() if not name.startswith("network_")}
     projection = Projection(np.array(record["reference"], dtype=object), arrays["mean"], arrays["directions"])
@@ -208,7 +238,7 @@ def load_tgi(path: str | Path, *, device: str) -> TgiModel:
         network.load_state_dict(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         )
-        networks.append(network.to(find_device(device)).eval())
+        networks.append(network.to(device).eval())
     return TgiModel(
         config,
         projection,

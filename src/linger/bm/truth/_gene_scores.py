@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from linger._columns import find_columns, read_table
+from linger._reading import reading
 
 _NAMES: Final = {
     "target": ("symbol", "gene", "target", "gene_symbol", "#symbol", "#gene"),
@@ -66,13 +67,14 @@ def _read(table: str | Path | pd.DataFrame) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     path = Path(table).expanduser()
-    first = _first_line(path) if path.is_file() else ""
-    if first.startswith("#") and "symbol\t" not in first.lower():
-        return pd.read_csv(path, sep="\t", comment="#", header=None, names=_BETA, index_col=False)
+    with reading(path):
+        first = _first_line(path)
+        if first.startswith("#") and "symbol\t" not in first.lower():
+            return pd.read_csv(path, sep="\t", comment="#", header=None, names=_BETA, index_col=False)
     return read_table(path)
 
 
 def _first_line(path: Path) -> str:
     """Return the first line of a file, compressed or not."""
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         return file.readline()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from linger._reading import reading
+
 
 def gene_sets(sets: str | Path | Mapping[str, Iterable[str]], *, source: str = r"^[^\s_(]+") -> pd.DataFrame:
     r"""Read TF-target pairs from gene sets, such as Enrichr's libraries of ChIP-seq targets.
@@ -52,10 +54,8 @@ def gene_sets(sets: str | Path | Mapping[str, Iterable[str]], *, source: str = r
 
 
 def _read_gmt(path: Path) -> dict[str, list[str]]:
-    if not path.is_file():
-        msg = f"There is no file {path}."
-        raise FileNotFoundError(msg)
-    lines = [line.rstrip("\n").split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    with reading(path):
+        lines = [line.rstrip("\n").split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     sets: dict[str, list[str]] = {}
     for name, *rest in (line for line in lines if len(line) > 2):
         sets.setdefault(name, []).extend(rest[1:])
