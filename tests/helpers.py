@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import linger as lg
+from linger.tl._blocks import BlockData, Blocks
 
 KINDS = ("trans", "cis", "binding")
 
@@ -31,3 +32,11 @@ def damage_file(path, damage):
         path.write_bytes(data[: len(data) // 2])
     else:
         path.unlink()
+
+
+def iterate_blocks(design, samples, *, block_size, device, manifold):
+    """All blocks of a design, one after the other."""
+    data = BlockData.of(design, samples, block_size=block_size, manifold=manifold)
+    blocks = Blocks(data, device)
+    for number in range(data.n_blocks):
+        yield blocks[number]

@@ -76,11 +76,28 @@ def test_damaged_index_is_refused(store):
 
 def test_interrupted_writing_leaves_the_old_store(store):
     before = {path.name: path.read_bytes() for path in store.iterdir()}
-    writer = StoreWriter(store)
-    writer.add_block({"tf": np.zeros((1, 2, 3), np.float32)}, np.array([0]), np.array([1]))
-    writer.abort()
+    with pytest.raises(ZeroDivisionError), StoreWriter(store):
+        1 / 0  # noqa: B018
     assert {path.name: path.read_bytes() for path in store.iterdir()} == before
-    assert [path.name for path in store.parent.iterdir()] == [store.name]
+    assert [path.name for path in store.parent.iterdir()] == [store.name]  # nothing was finished, so nothing is kept
+
+
+def test_one_fit_at_a_time_writes_a_store(store):
+    with StoreWriter(store) as writer, pytest.raises(FileExistsError, match="Another process"):
+        StoreWriter(store)
+    writer.abort()
+    StoreWriter(store).abort()
+
+
+def test_what_is_not_from_an_interrupted_fit_is_left_alone(tmp_path):
+    mine = tmp_path / ".networks.partial"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("dear")
+    for resume in (True, False):
+        with pytest.raises(FileExistsError, match="left alone"):
+            StoreWriter(tmp_path / "networks", resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == [".networks.partial"]
+    assert (mine / "thesis.txt").read_text() == "dear"
 
 
 def test_folders_with_similar_names_are_left_alone(fitted, tmp_path):

@@ -285,7 +285,10 @@ def test_failure_while_writing_leaves_mudata_and_store_as_they_were(linked, meta
         lg.tl.fit(linked, metacells=metacells, config=QUICK, store=tmp_path / "networks", rng=1)
     assert abs(linked.varp["linger_trans"] - before[0]).sum() == 0
     assert lg.io.read_store(linked).checksum == before[1]
+    monkeypatch.undo()
+    lg.tl.fit(linked, metacells=metacells, config=QUICK, store=tmp_path / "networks", rng=1)
     assert [path.name for path in tmp_path.iterdir()] == ["networks"]
+    assert lg.io.read_store(linked).checksum != before[1]
 
 
 def test_settings_of_metacells_beside_metacells_are_refused(linked, metacells):

@@ -9,8 +9,10 @@ from anndata import AnnData
 import linger as lg
 from linger import nn
 from linger.tl._bulk import normalize_bulk, quantile_normalize
-from linger.tl._design import drop_constant_genes, iterate_blocks, make_design, make_samples
+from linger.tl._design import drop_constant_genes, make_design, make_samples
 from linger.tl._ensemble import Keys, Trainer
+
+from ..helpers import iterate_blocks
 
 QUICK = lg.FitConfig(epochs=10, n_folds=0, binding_share=1.0)
 KINDS = ("trans", "cis", "binding")

@@ -14,11 +14,11 @@ from scipy import sparse
 import linger as lg
 from linger import nn
 from linger.io._prior import Prior, PriorTables, PriorWriter, Round
-from linger.tl._design import iterate_blocks, make_design, make_samples
+from linger.tl._design import make_design, make_samples
 from linger.tl._ensemble import Keys, Trainer
 from linger.tl._match import _check_peaks, _overlaps, match_prior, start_from_prior
 
-from ..helpers import assert_same, tables
+from ..helpers import assert_same, iterate_blocks, tables
 
 QUICK = lg.FitConfig(epochs=10, n_folds=0, binding_share=1.0)
 

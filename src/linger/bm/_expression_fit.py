@@ -17,6 +17,7 @@ from linger._keys import DEFAULT_KEY
 from linger.tl._crossval import Fold, fit_quality, iterate_folds
 from linger.tl._design import Design, make_design
 from linger.tl._ensemble import Trainer, predict_held_out
+from linger.tl._workers import Workers
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -82,9 +83,8 @@ def expression_fit(
     truth, networks, elastic = [], [], []
     for fold in iterate_folds(mdata, design, settings=settings, n_folds=config.n_folds, rng=rng):
         truth.append(fold.train.target.apply(fold.test_target))
-        networks.append(
-            predict_held_out(design, fold.train, (fold.test_tf, fold.test_re), trainer, description="networks")
-        )
+        test = fold.test_tf, fold.test_re
+        networks.append(predict_held_out(design, fold.train, test, trainer, Workers(), description="networks"))
         elastic.append(_elastic_net(design, fold, alpha, l1_ratio, rng))
     return _compare(np.hstack(truth), {"linger": np.hstack(networks), "elastic_net": np.hstack(elastic)}, design.genes)
 

@@ -20,7 +20,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-_INDEX = "index.json"
+INDEX = "index.json"
 
 
 class FolderWriter:
@@ -32,12 +32,14 @@ class FolderWriter:
         Folder to make. One that is there is replaced when the new one is complete, if it is of the same format.
     format, version
         What it holds.
+    partial
+        Folder to write in, which is then renamed; None makes one.
     """
 
-    def __init__(self, path: str | Path, *, format: str, version: int) -> None:
+    def __init__(self, path: str | Path, *, format: str, version: int, partial: Path | None = None) -> None:
         self.path = Path(path)
         self._header = {"format": format, "version": version}
-        self._partial = partial_folder(self.path, format, found=_format)
+        self._partial = partial_folder(self.path, format, found=folder_format) if partial is None else partial
         self._checksums: dict[str, str] = {}
 
     def add(self, name: str, tensors: Mapping[str, np.ndarray]) -> None:
@@ -48,9 +50,9 @@ class FolderWriter:
 
     def close(self, values: Mapping[str, Any]) -> str:
         """Write the index with these `values`, rename the folder, and return the checksum of the index."""
-        index = {**self._header, **values, "sha256": self._checksums}
+        index = {**self._header, **values, "sha256": dict(sorted(self._checksums.items()))}
         text = json.dumps({**index, "checksum": _digest(index)})
-        (self._partial / _INDEX).write_text(text)
+        (self._partial / INDEX).write_text(text)
         replace_folder(self._partial, self.path)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -120,7 +122,7 @@ class Folder:
 
     def __init__(self, path: str | Path, *, format: str, version: int, missing: tuple[str, str]) -> None:
         self.path = Path(path)
-        index_file = self.path / _INDEX
+        index_file = self.path / INDEX
         if not index_file.is_file():
             msg = f"{missing[0]} at {self.path}. {missing[1]}"
             raise FileNotFoundError(msg)
@@ -177,7 +179,7 @@ class Folder:
     def file(self, name: str) -> Path:
         """Return the path of one file, or raise if it is not there."""
         path = self.path / name
-        if identity(self.path / _INDEX) != self._opened:
+        if identity(self.path / INDEX) != self._opened:
             msg = f"{self.path} has been replaced or removed since it was opened. Open it again (a temporary prior is kept by its save method)."
             raise ValueError(msg)
         if name not in self.index["sha256"] or not path.is_file():
@@ -209,10 +211,10 @@ def listed_names(values: object, what: str) -> pd.Index:
     return pd.Index(values, dtype=object)
 
 
-def _format(path: Path) -> str | None:
+def folder_format(path: Path) -> str | None:
     """Return the format of the folder at `path`, None if it is none of ours."""
     try:
-        index = json.loads((path / _INDEX).read_text())
+        index = json.loads((path / INDEX).read_text())
     except (OSError, ValueError):
         return None
     return index.get("format") if isinstance(index, dict) else None

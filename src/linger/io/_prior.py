@@ -208,6 +208,10 @@ class Prior(Folder):
         prior._temporary = folder
         return prior
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave a temporary folder to this process: others only read it."""
+        return self.__dict__ | {"_temporary": None}
+
     def _load(self, tables: dict[str, np.ndarray]) -> None:
         index = self.index
         self.genes, self.tfs, chromosomes = (

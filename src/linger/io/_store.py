@@ -4,7 +4,7 @@ Layout (version 1)::
 
     index.json            format, settings, names, and the SHA-256 of every other file
     design.safetensors    metacells, moments of training, background, links, binding strengths
-    block-00000.safetensors, ...   weights of a block of genes
+    block-00000.safetensors, ...   weights of a block of genes, and the strengths found with them
 """
 
 from __future__ import annotations
@@ -15,51 +15,63 @@ from typing import Any
 
 import numpy as np
 
-from linger.io._folder import Folder, FolderWriter, listed_names
+from linger.io._folder import INDEX, Folder, FolderWriter, folder_format, listed_names, refuse_taken
+from linger.io._work import Part, WorkFolder
 
 FORMAT = "linger-networks"
 VERSION = 1
 _DESIGN = "design"
+_BLOCK = "block"
 
 
 class StoreWriter(FolderWriter):
-    """Write a store block by block.
+    """Write a store block by block, so that what is finished outlives the process.
 
     Parameters
     ----------
     path
         Folder to make. One that is there is replaced when the new one is complete, if it is a store.
+    resume
+        Go on from what an interrupted fit to the same path left; False removes it.
+
+    Raises
+    ------
+    FileExistsError
+        If something else is at `path`, or another process is writing there.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path, format=FORMAT, version=VERSION)
-        self._n_blocks = 0
+    def __init__(self, path: str | Path, *, resume: bool = True) -> None:
+        path = Path(path)
+        refuse_taken(path, FORMAT, found=folder_format)
+        self._work = WorkFolder(path.with_name(f".{path.name}.partial"), resume=resume)
+        super().__init__(path, format=FORMAT, version=VERSION, partial=self._work.path)
 
-    def add_block(self, weights: Mapping[str, np.ndarray], genes: np.ndarray, n_res: np.ndarray) -> None:
-        """Write the weights of one block: arrays by the name of the field of :class:`linger.nn.Weights`.
+    def blocks(self, fingerprint: str) -> Part:
+        """Return the place of the blocks of the store: fields of :class:`linger.nn.Weights` and what was found with them (docs/formats.md)."""
+        return self.part(_BLOCK, fingerprint)
 
-        Parameters
-        ----------
-        weights
-            Arrays with the genes first.
-        genes
-            Positions of the genes in the index, one a row.
-        n_res
-            Number of REs of every gene; columns past it are padding.
-        """
-        self.add(
-            block_name(self._n_blocks),
-            {**weights, "genes": genes.astype(np.int64), "n_res": n_res.astype(np.int64)},
-        )
-        self._n_blocks += 1
+    def part(self, name: str, fingerprint: str) -> Part:
+        """Return the place of other results of a job that are kept until the store is complete."""
+        return self._work.part(name, fingerprint)
 
     def finish(
         self, *, names: Mapping[str, Iterable[str]], design: Mapping[str, np.ndarray], settings: Mapping[str, Any]
     ) -> str:
         """Write the rest, rename the folder, and return the checksum of the index."""
+        blocks = self._work.checksums(_BLOCK)
+        self._checksums |= blocks
         self.add(_DESIGN, design)
         listed = {name: list(map(str, values)) for name, values in names.items()}
-        return self.close({"n_blocks": self._n_blocks, "settings": dict(settings), "names": listed})
+        checksum = self.close({"n_blocks": len(blocks), "settings": dict(settings), "names": listed})
+        for file in self.path.iterdir():  # what only an interrupted fit needs, to the very end
+            if file.name not in (INDEX, *self._checksums):
+                file.unlink()
+        self._work.release()
+        return checksum
+
+    def abort(self) -> None:
+        """Leave what is finished to the next fit; the store that was there before stays."""
+        self._work.leave()
 
 
 class NetworkStore(Folder):
@@ -116,4 +128,4 @@ class NetworkStore(Folder):
 
 def block_name(number: int) -> str:
     """Return the name of the file of a block."""
-    return f"block-{number:05d}"
+    return f"{_BLOCK}-{number:05d}"

@@ -3,6 +3,7 @@
 from linger.tl._dominance import dominance
 from linger.tl._drivers import drivers
 from linger.tl._edges_per_cell import edges_per_cell
+from linger.tl._estimate import Estimate, estimate
 from linger.tl._fit import fit
 from linger.tl._group_means import group_means
 from linger.tl._modules import modules
@@ -17,9 +18,11 @@ from linger.tl._tgi import tgi
 from linger.tl._trait_enrichment import trait_enrichment
 
 __all__ = [
+    "Estimate",
     "dominance",
     "drivers",
     "edges_per_cell",
+    "estimate",
     "fit",
     "group_means",
     "modules",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mudata import MuData
+
+    from linger.io._store import StoreWriter
+    from linger.tl._workers import Workers
 
 
 class Fold(NamedTuple):
@@ -72,7 +76,14 @@ def split_cells(mdata: MuData, groupby: str | None, *, n_folds: int, rng: int, k
 
 
 def cross_validate(
-    mdata: MuData, design: Design, trainer: Trainer, *, settings: dict[str, Any], n_folds: int
+    mdata: MuData,
+    design: Design,
+    trainer: Trainer,
+    workers: Workers,
+    *,
+    settings: dict[str, Any],
+    n_folds: int,
+    writer: StoreWriter | None = None,
 ) -> pd.DataFrame:
     """Return R2 and Pearson correlation of every gene over all held-out metacells.
 
@@ -85,9 +96,9 @@ def cross_validate(
     """
     truth, predicted = [], []
     for number, fold in enumerate(iterate_folds(mdata, design, settings=settings, n_folds=n_folds, rng=trainer.seed)):
-        found = predict_held_out(
-            design, fold.train, (fold.test_tf, fold.test_re), trainer, description=f"fold {number + 1}/{n_folds}"
-        )
+        test, description = (fold.test_tf, fold.test_re), f"fold {number + 1}/{n_folds}"
+        keep = None if writer is None else partial(writer.part, f"fold-{number + 1}")
+        found = predict_held_out(design, fold.train, test, trainer, workers, description=description, keep=keep)
         predicted.append(found)
         truth.append(fold.train.target.apply(fold.test_target))
     return fit_quality(np.hstack(truth), np.hstack(predicted), design.genes)

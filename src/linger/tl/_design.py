@@ -1,7 +1,7 @@
 """What a fit works on: arrays in canonical order, free of AnnData.
 
 TFs are sorted by name, peaks by location, genes by number of peaks and then name. Sums therefore run in the same order whatever the
-order of the input, and genes of a block need little padding.
+order of the input, and genes of a block (:mod:`linger.tl._blocks`) need little padding.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse
 
-from linger import nn
 from linger._keys import CHROM, DEFAULT_KEY, DISTANCE, MOTIF, START, slot
 from linger._logging import logger
 from linger._validate import known_names, paired, parse_peaks, positions, tf_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from anndata import AnnData
     from mudata import MuData
@@ -66,19 +64,6 @@ class Samples(NamedTuple):
     tf: Standardized
     re: Standardized
     target: Standardized
-
-
-class Block(NamedTuple):
-    """Tensors of G genes."""
-
-    rows: np.ndarray
-    """Positions of the genes in the design."""
-    columns: np.ndarray
-    """Positions of their peaks, G x P; past a gene's own peaks the number of peaks."""
-    n_res: np.ndarray
-    inputs: nn.Inputs
-    targets: torch.Tensor
-    graph: nn.MotifGraph | None
 
 
 def make_design(mdata: MuData, *, genes: Iterable[str] | None, rna_key: str, atac_key: str, key_added: str) -> Design:
@@ -193,59 +178,3 @@ def report_design(design: Design, samples: Samples, unit: str) -> None:
         unit,
         "without motifs, so without the manifold term" if design.affinity is None else "with motifs",
     )
-
-
-def iterate_blocks(
-    design: Design, samples: Samples, *, block_size: int, device: torch.device, manifold: bool
-) -> Iterator[Block]:
-    """Yield the genes in blocks, with all tensors on `device`."""
-    tf = torch.from_numpy(samples.tf.values).to(device)
-    re = with_zero_row(samples.re.values).to(device)
-    targets = torch.from_numpy(samples.target.values)
-    affinity = _with_empty_row(design.affinity) if manifold and design.affinity is not None else None
-    for start in range(0, len(design.genes), block_size):
-        rows = np.arange(start, min(start + block_size, len(design.genes)))
-        columns, n_res = _padded_columns(design.links, rows)
-        inputs = _block_inputs(tf, re, columns, design.own_tf[rows])
-        graph = None if affinity is None else _block_graph(affinity, columns, inputs)
-        yield Block(rows, columns, n_res, inputs, targets[rows].to(device), graph)
-
-
-def _padded_columns(links: sparse.csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    n_res = np.diff(links.indptr)[rows]
-    columns = np.full((len(rows), n_res.max()), links.shape[1])
-    columns[np.arange(n_res.max()) < n_res[:, None]] = links[rows].indices
-    return columns, n_res
-
-
-def _block_inputs(tf: torch.Tensor, re: torch.Tensor, columns: np.ndarray, own_tf: np.ndarray) -> nn.Inputs:
-    own_gene = np.flatnonzero(own_tf >= 0)
-    return nn.Inputs(
-        tf,
-        re_inputs(re, columns),
-        torch.from_numpy(own_gene).to(re.device),
-        torch.from_numpy(own_tf[own_gene]).to(re.device),
-    )
-
-
-def with_zero_row(values: np.ndarray) -> torch.Tensor:
-    """Append the row of zeros that padding points at."""
-    return torch.from_numpy(np.vstack([values, np.zeros((1, values.shape[1]), dtype=np.float32)]))
-
-
-def re_inputs(re: torch.Tensor, columns: np.ndarray) -> torch.Tensor:
-    """Return the REs of every gene below a row of ones for the bias, G x (1 + P) x M."""
-    ones = torch.ones(len(columns), 1, re.shape[1], device=re.device)
-    return torch.cat([ones, re[torch.from_numpy(columns).to(re.device)]], dim=1)
-
-
-def _with_empty_row(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    return sparse.vstack([matrix, sparse.csr_matrix((1, matrix.shape[1]), dtype=matrix.dtype)], format="csr")
-
-
-def _block_graph(affinity: sparse.csr_matrix, columns: np.ndarray, inputs: nn.Inputs) -> nn.MotifGraph:
-    n_genes, width = columns.shape
-    picked = affinity[columns.ravel()].toarray()
-    dense = np.zeros((n_genes, affinity.shape[1], width + 1), dtype=np.float32)
-    dense[:, :, 1:] = picked.reshape(n_genes, width, -1).transpose(0, 2, 1)
-    return nn.motif_graph(torch.from_numpy(dense).to(inputs.tf.device), inputs)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
-from tqdm.auto import tqdm
 
 from linger import nn
-from linger.tl._design import Block, Design, Samples, iterate_blocks, re_inputs, with_zero_row
+from linger.tl._blocks import Block, BlockData, re_inputs, with_zero_row
+from linger.tl._jobs import Found, Job, Solve, solve_blocks
 from linger.tl._match import start_from_prior
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from linger._config import FitConfig
-    from linger.io._store import StoreWriter
+    from linger.io._work import Part
+    from linger.tl._design import Design, Samples
     from linger.tl._match import Match
+    from linger.tl._workers import Workers
 
 
 class Graph(NamedTuple):
@@ -84,13 +89,13 @@ class Trainer(NamedTuple):
             activation=config.activation,
         )
 
-    def blocks(self, design: Design, samples: Samples, description: str) -> tqdm:
-        """Iterate over the blocks with a progress bar."""
-        blocks = iterate_blocks(
-            design, samples, block_size=self.config.block_size, device=self.device, manifold=self.config.manifold > 0
-        )
-        total = -(-len(design.genes) // self.config.block_size)
-        return tqdm(blocks, desc=description, total=total, unit="block", mininterval=1, disable=None, leave=False)
+    def job(self, design: Design, samples: Samples, solve: Solve) -> Job:
+        """Return the job of solving every block of a design with these settings."""
+        return Job(self.data(design, samples), self, solve)
+
+    def data(self, design: Design, samples: Samples) -> BlockData:
+        """Return what the blocks of a design are cut from."""
+        return BlockData.of(design, samples, block_size=self.config.block_size, manifold=self.config.manifold > 0)
 
 
 class Keys(NamedTuple):
@@ -106,7 +111,55 @@ class Keys(NamedTuple):
         return cls(*(nn.name_hash(map(str, names)) for names in (design.genes, design.tfs, design.peaks)))
 
 
-def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: StoreWriter | None = None) -> Graph:
+@dataclass(frozen=True)
+class _Networks:
+    """Train the networks of a block and explain them."""
+
+    keys: Keys
+    background: np.ndarray
+    """Positions of the metacells that stand for the unknown."""
+
+    def __call__(self, trainer: Trainer, block: Block) -> Found:
+        weights, loss = trainer.train(block, self.keys)
+        background = at_columns(block.inputs, self.background)
+        shapley = nn.shapley(weights, block.inputs, background, activation=trainer.config.activation)
+        return {name: value.contiguous() for name, value in weights._asdict().items()} | {
+            "gamma": shapley.tf,
+            "gamma_sign": shapley.tf_sign.to(torch.int8),
+            "beta": shapley.re,
+            "beta_sign": shapley.re_sign.to(torch.int8),
+            "loss": loss,
+            "genes": torch.from_numpy(block.rows),
+            "n_res": torch.from_numpy(block.n_res.astype(np.int64)),
+        }
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Train the networks of a block and predict other samples."""
+
+    keys: Keys
+    tf: np.ndarray
+    """Standardised TFs of these samples, T x M."""
+    re: np.ndarray
+    """Their standardised peaks, with a last row of zeros, (N + 1) x M."""
+
+    def __call__(self, trainer: Trainer, block: Block) -> Found:
+        trained = trainer.train(block, self.keys)
+        tf = torch.from_numpy(self.tf).clone().to(trainer.device)
+        re = re_inputs(torch.from_numpy(self.re), block.columns).to(trainer.device)
+        inputs = block.inputs._replace(tf=tf, re=re)
+        return {"predicted": nn.predict(trained.weights, inputs, trainer.config.activation)}
+
+
+def train_all(
+    design: Design,
+    samples: Samples,
+    trainer: Trainer,
+    workers: Workers,
+    *,
+    keep: Callable[[str], Part] | None = None,
+) -> Graph:
     """Train every gene's network and summarise the networks as a graph.
 
     Parameters
@@ -115,44 +168,57 @@ def train_all(design: Design, samples: Samples, trainer: Trainer, *, writer: Sto
         Names, wiring and standardised metacells.
     trainer
         Settings.
-    writer
-        Store that receives the weights.
+    workers
+        Who does it.
+    keep
+        Where the networks are kept (see :func:`linger.tl._jobs.solve_blocks`).
 
     Returns
     -------
     The graph. Memory: ``4 * (N * T + 2 * G * T)`` bytes for the strengths, ``4 * N * M`` for the inputs.
     """
-    n_genes, n_tfs, n_peaks = len(design.genes), len(design.tfs), len(design.peaks)
-    gamma, gamma_sign = np.zeros((n_genes, n_tfs), np.float32), np.zeros((n_genes, n_tfs), np.int8)
-    beta, beta_sign = (np.zeros(design.links.nnz, dtype) for dtype in (np.float32, np.int8))
-    alpha = torch.zeros((n_peaks + 1, n_tfs), device=trainer.device)  # the last row takes the padding
-    losses, keys = [], Keys.of(design)
     background = background_columns(len(samples.names), trainer)
-    for block in trainer.blocks(design, samples, "networks"):
-        trained = trainer.train(block, keys)
-        shapley = nn.shapley(
-            trained.weights, block.inputs, _at(block.inputs, background), activation=trainer.config.activation
+    job = trainer.job(design, samples, _Networks(Keys.of(design), background))
+    gathered = _Gathered(design, trainer)
+    for number, found in solve_blocks(job, workers, "networks", keep=keep):
+        gathered.add(job.data.rows(number), *job.data.columns(number), found)
+    return gathered.graph()
+
+
+class _Gathered:
+    """The graph of the blocks that are trained already."""
+
+    def __init__(self, design: Design, trainer: Trainer) -> None:
+        n_genes, n_tfs, n_peaks = len(design.genes), len(design.tfs), len(design.peaks)
+        self._links = design.links
+        self._gamma, self._gamma_sign = np.zeros((n_genes, n_tfs), np.float32), np.zeros((n_genes, n_tfs), np.int8)
+        self._beta, self._beta_sign = (np.zeros(design.links.nnz, dtype) for dtype in (np.float32, np.int8))
+        self._alpha = torch.zeros((n_peaks + 1, n_tfs), device=trainer.device)  # the last row takes the padding
+        self._losses: list[torch.Tensor] = []
+
+    def add(self, rows: np.ndarray, columns: np.ndarray, n_res: np.ndarray, found: Found) -> None:
+        """Take what was found for a block of genes (`rows`), whose peaks are `columns`."""
+        self._gamma[rows], self._gamma_sign[rows] = found["gamma"].cpu(), found["gamma_sign"].cpu()
+        span = slice(self._links.indptr[rows[0]], self._links.indptr[rows[-1] + 1])
+        own = np.arange(columns.shape[1]) < n_res[:, None]
+        self._beta[span], self._beta_sign[span] = (found[name].cpu().numpy()[own] for name in ("beta", "beta_sign"))
+        weights = nn.Weights(*(found[name].to(self._alpha.device) for name in nn.Weights._fields))
+        correlation = nn.weight_correlation(weights).flatten(0, 1)
+        places = torch.from_numpy(columns.ravel()).to(self._alpha.device)
+        self._alpha.scatter_reduce_(0, places[:, None].expand_as(correlation), correlation, "amax")
+        self._losses.append(found["loss"])
+
+    def graph(self) -> Graph:
+        """Return the whole graph."""
+        wiring = (self._links.indices, self._links.indptr)
+        return Graph(
+            self._gamma,
+            self._gamma_sign,
+            sparse.csr_matrix((self._beta, *wiring), self._links.shape),
+            sparse.csr_matrix((self._beta_sign, *wiring), self._links.shape),
+            self._alpha[:-1].cpu().numpy(),
+            torch.cat(self._losses).mean(0).numpy(),
         )
-        gamma[block.rows], gamma_sign[block.rows] = shapley.tf.cpu(), shapley.tf_sign.cpu()
-        span = slice(design.links.indptr[block.rows[0]], design.links.indptr[block.rows[-1] + 1])
-        own = np.arange(block.columns.shape[1]) < block.n_res[:, None]
-        beta[span], beta_sign[span] = shapley.re.cpu().numpy()[own], shapley.re_sign.cpu().numpy()[own]
-        correlation = nn.weight_correlation(trained.weights).flatten(0, 1)
-        columns = torch.from_numpy(block.columns.ravel()).to(alpha.device)
-        alpha.scatter_reduce_(0, columns[:, None].expand_as(correlation), correlation, "amax")
-        losses.append(trained.loss)
-        if writer is not None:
-            weights = {name: value.cpu().numpy() for name, value in trained.weights._asdict().items()}
-            writer.add_block(weights, block.rows, block.n_res)
-    wiring = (design.links.indices, design.links.indptr)
-    return Graph(
-        gamma,
-        gamma_sign,
-        sparse.csr_matrix((beta, *wiring), design.links.shape),
-        sparse.csr_matrix((beta_sign, *wiring), design.links.shape),
-        alpha[:-1].cpu().numpy(),
-        torch.cat(losses).mean(0).numpy(),
-    )
 
 
 def find_device(name: str) -> torch.device:
@@ -177,13 +243,21 @@ def background_columns(n_samples: int, trainer: Trainer) -> np.ndarray:
     return np.sort(rng.choice(n_samples, size=min(trainer.config.n_background, n_samples), replace=False))
 
 
-def _at(inputs: nn.Inputs, columns: np.ndarray) -> nn.Inputs:
+def at_columns(inputs: nn.Inputs, columns: np.ndarray) -> nn.Inputs:
+    """Return the inputs at some samples."""
     index = torch.from_numpy(columns).to(inputs.tf.device)
     return inputs._replace(tf=inputs.tf[:, index], re=inputs.re[:, :, index])
 
 
 def predict_held_out(
-    design: Design, train: Samples, test: tuple[np.ndarray, np.ndarray], trainer: Trainer, *, description: str
+    design: Design,
+    train: Samples,
+    test: tuple[np.ndarray, np.ndarray],
+    trainer: Trainer,
+    workers: Workers,
+    *,
+    description: str,
+    keep: Callable[[str], Part] | None = None,
 ) -> np.ndarray:
     """Train on some metacells and predict others.
 
@@ -195,19 +269,20 @@ def predict_held_out(
         Raw TF expression (T x M) and accessibility (N x M) of the metacells to predict.
     trainer
         Settings.
+    workers
+        Who does it.
     description
         Text of the progress bar.
+    keep
+        Where the predictions are kept (see :func:`linger.tl._jobs.solve_blocks`).
 
     Returns
     -------
     Predicted expression in standard deviations of the training metacells, G x M.
     """
-    keys = Keys.of(design)
-    tf = torch.from_numpy(train.tf.apply(test[0])).to(trainer.device)
-    re = with_zero_row(train.re.apply(test[1])).to(trainer.device)
+    tf, re = train.tf.apply(test[0]), with_zero_row(train.re.apply(test[1]))
+    job = trainer.job(design, train, _HeldOut(Keys.of(design), tf, re))
     predicted = np.zeros((len(design.genes), tf.shape[1]), dtype=np.float32)
-    for block in trainer.blocks(design, train, description):
-        trained = trainer.train(block, keys)
-        inputs = block.inputs._replace(tf=tf, re=re_inputs(re, block.columns))
-        predicted[block.rows] = nn.predict(trained.weights, inputs, trainer.config.activation).cpu().numpy()
+    for number, found in solve_blocks(job, workers, description, keep=keep):
+        predicted[job.data.rows(number)] = found["predicted"].cpu()
     return predicted

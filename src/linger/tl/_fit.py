@@ -17,6 +17,7 @@ from linger._logging import logger
 from linger._validate import valid_key
 from linger.io._store import StoreWriter
 from linger.pp._metacells import metacells as make_metacells
+from linger.tl._cost import Sizes, check_memory
 from linger.tl._crossval import cross_validate
 from linger.tl._design import (
     Design,
@@ -30,12 +31,14 @@ from linger.tl._design import (
 from linger.tl._ensemble import Graph, Trainer, background_columns, find_device, train_all
 from linger.tl._group_means import GroupMeans, compute_group_means, write_group_means
 from linger.tl._match import Match, match_prior, open_prior
+from linger.tl._workers import Workers
 from linger.tl._write_graph import make_slots, write_slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+    from distributed import Client
     from mudata import MuData
 
     from linger.io._prior import Prior
@@ -54,6 +57,9 @@ def fit(
     config: FitConfig | None = None,
     device: str = "auto",
     store: str | Path | None = None,
+    resume: bool = True,
+    n_jobs: int = 1,
+    client: Client | None = None,
     rna_key: str = "rna",
     atac_key: str = "atac",
     layer: str | None = None,
@@ -96,6 +102,9 @@ def fit(
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
     store
         Folder for the trained networks; None keeps none, which suffices for the networks of populations, cell types and cells.
+    resume
+        Where there is a `store`, go on where a fit of the same data, settings and versions was interrupted; False starts anew.
+    %(n_jobs)s
     %(rna_key)s
     %(atac_key)s
     %(layer)s
@@ -125,11 +134,15 @@ def fit(
         prior has networks of another shape, or hardly anything of it is found in the data (other build or species).
     RuntimeError
         If CUDA is asked for and not there.
+    MemoryError
+        If it needs more memory than there is.
+    OSError
+        If the store cannot be written; what is finished is kept for the next call.
 
     Notes
     -----
-    Memory: ``4 * n_peaks * (n_metacells + n_tfs)`` bytes beside the data; the store takes
-    ``256 * n_genes * (n_tfs + peaks per gene)`` bytes on disk.
+    :func:`linger.tl.estimate` says what time, memory and disk this takes. Roughly, ``4 * n_peaks * (9 * n_metacells + 4 * n_tfs)`` bytes
+    of memory beside the data; the store takes ``261 * n_genes * (n_tfs + peaks per gene)`` bytes on disk.
 
     Examples
     --------
@@ -141,6 +154,7 @@ def fit(
     ['source', 'target', 'weight', 'sign', 'gamma']
     """
     valid_key(key_added)
+    workers = Workers.of(n_jobs, client)
     config = FitConfig() if config is None else config
     known = open_prior(prior, config)
     _check_prior(known, config, chain, refine=refine)
@@ -150,6 +164,7 @@ def fit(
         raise ValueError(msg)
     if metacells is None:
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
+    check_memory(Sizes.of(design, metacells.n_obs), config, n_jobs=workers.n_jobs)
     design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     match = None if known is None else _match(known, mdata, design, config, chain)
     if match is not None and not refine:
@@ -157,9 +172,9 @@ def fit(
     trainer = Trainer(config, find_device(device), rng, match, refine=refine)
     report_design(design, samples, "metacells")
     means = _group_means(mdata, metacells, rna_key=rna_key, atac_key=atac_key, layer=layer)
-    with nullcontext() if store is None else StoreWriter(store) as writer:
-        graph = train_all(design, samples, trainer, writer=writer)
-        quality = _quality(mdata, design, trainer, metacells)
+    with nullcontext() if store is None else StoreWriter(store, resume=resume) as writer:
+        graph = train_all(design, samples, trainer, workers, keep=None if writer is None else writer.blocks)
+        quality = _quality(mdata, design, trainer, workers, metacells, writer)
         target = mdata.copy() if copy else mdata
         in_prior = design.genes[:0] if match is None else design.genes[match.genes >= 0]
         slots = make_slots(target, design, graph, quality, in_prior, share=config.binding_share, rna_key=rna_key)
@@ -214,7 +229,14 @@ def _group_means(
     )
 
 
-def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData) -> pd.DataFrame | None:
+def _quality(
+    mdata: MuData,
+    design: Design,
+    trainer: Trainer,
+    workers: Workers,
+    metacells: MuData,
+    writer: StoreWriter | None,
+) -> pd.DataFrame | None:
     """Cross-validate if asked for and possible, and say how it went."""
     if not trainer.config.n_folds:
         return None
@@ -225,7 +247,8 @@ def _quality(mdata: MuData, design: Design, trainer: Trainer, metacells: MuData)
         )
         return None
     cells = mdata[list(made["cells"])]
-    quality = cross_validate(cells, design, trainer, settings=dict(made["metacells"]), n_folds=trainer.config.n_folds)
+    settings, n_folds = dict(made["metacells"]), trainer.config.n_folds
+    quality = cross_validate(cells, design, trainer, workers, settings=settings, n_folds=n_folds, writer=writer)
     median = quality["correlation"].median()
     logger.info("Held-out expression is predicted with a median correlation of %.2f.", median)
     if not median > 0.1:

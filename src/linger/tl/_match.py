@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from linger._config import FitConfig
     from linger.io._prior import Prior, PriorRows
-    from linger.tl._design import Block, Design
+    from linger.tl._blocks import Block
+    from linger.tl._design import Design
 
 _MIN_SHARE: Final = 0.05  # of genes, TFs or peaks: less, and they are of different species, builds or kinds of names
 _ENOUGH_NAMES: Final = 10  # fewer may be missing by chance: those of a fit to a handful of genes

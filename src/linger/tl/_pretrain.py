@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,16 +17,20 @@ from linger._docs import docs
 from linger._keys import BUILDS, DEFAULT_KEY, GENOME
 from linger._validate import preview, unique_names
 from linger.io._prior import Precision, Prior, PriorTables, PriorWriter, Round
+from linger.tl._blocks import Block
 from linger.tl._bulk import Normalize, as_mudata, normalize_bulk
-from linger.tl._design import Block, Design, Samples, drop_constant_genes, make_design, make_samples, report_design
+from linger.tl._design import Design, Samples, drop_constant_genes, make_design, make_samples, report_design
 from linger.tl._ensemble import Keys, Trainer, find_device
+from linger.tl._jobs import Found, Job, solve_blocks
 from linger.tl._match import Match, match_prior, open_prior
+from linger.tl._workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
     from anndata import AnnData
+    from distributed import Client
     from mudata import MuData
 
 FisherKind = Literal["empirical", "model"]
@@ -47,6 +52,8 @@ def pretrain(
     path: str | Path | None = None,
     precision: Precision = "float32",
     device: str = "auto",
+    n_jobs: int = 1,
+    client: Client | None = None,
     rna_key: str = "rna",
     atac_key: str = "atac",
     layer: str | None = None,
@@ -94,6 +101,7 @@ def pretrain(
         ``"float16"`` halves the size.
     device
         ``"cpu"``, ``"cuda"`` or ``"auto"``.
+    %(n_jobs)s
     %(keys)s
     layer
         Layer of both modalities that holds counts or abundances; None takes ``layers["counts"]``, else ``X``.
@@ -133,6 +141,7 @@ def pretrain(
     config = FitConfig() if config is None else config
     known = open_prior(prior, config)
     _check(config, known, chain, fisher)
+    workers = Workers.of(n_jobs, client)
     genome = BUILDS.get(str(genome), genome)
     mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     genome = _build(mdata, genome)
@@ -150,7 +159,8 @@ def pretrain(
     settings["linger"] = linger.__version__
     entry = Round(len(samples.names), len(design.genes), settings, description)
     tables = _tables(design, samples, config, genome, [*(known.rounds if known is not None else []), entry])
-    return Prior.make(path, partial(_write, design, samples, trainer, tables, fisher, precision))
+    job = trainer.job(design, samples, _Pretrained(Keys.of(design), fisher))
+    return Prior.make(path, partial(_write, job, workers, tables, precision))
 
 
 def _check(config: FitConfig, prior: Prior | None, chain: str | Path | None, fisher: FisherKind) -> None:
@@ -224,41 +234,37 @@ def _tables(
     )
 
 
-def _write(
-    design: Design,
-    samples: Samples,
-    trainer: Trainer,
-    tables: PriorTables,
-    fisher: FisherKind,
-    precision: Precision,
-    path: str | Path,
-) -> None:
+def _write(job: Job, workers: Workers, tables: PriorTables, precision: Precision, path: str | Path) -> None:
     """Train all blocks and write them as a prior."""
-    keys = Keys.of(design)
     with PriorWriter(path, precision=precision) as writer:
-        for block in trainer.blocks(design, samples, "pre-training"):
-            writer.add_block(_train_block(block, keys, trainer, fisher, len(samples.names)), block.rows)
+        for number, found in solve_blocks(job, workers, "pre-training"):
+            writer.add_block({name: value.cpu().numpy() for name, value in found.items()}, job.data.rows(number))
         writer.finish(tables)
 
 
-def _train_block(block: Block, keys: Keys, trainer: Trainer, kind: FisherKind, n_samples: int) -> dict[str, np.ndarray]:
-    """Train one block and return its weights and Fisher information."""
-    start, anchor = trainer.start(block, keys)
-    weights = trainer.train_from(block, start, anchor).weights
-    found = nn.fisher_information(
-        weights,
-        block.inputs,
-        block.targets if kind == "empirical" else None,
-        sample_weights=trainer.sample_weights,
-        activation=trainer.config.activation,
-    )
-    fisher, mean = nn.normalized(found, block.inputs)
-    if anchor is not None and trainer.match is not None:
-        share = _share(n_samples, trainer.match.prior.n_samples)
-        fisher = _accumulate(fisher, anchor, block, share)
-        mean = _accumulated_mean(mean, trainer.match, block.rows, share)
-    arrays = {**weights._asdict(), "tf_fisher": fisher.tf, "re_fisher": fisher.re, "fisher_mean": mean}
-    return {name: value.cpu().numpy() for name, value in arrays.items()}
+@dataclass(frozen=True)
+class _Pretrained:
+    """Train the networks of a block and find their Fisher information."""
+
+    keys: Keys
+    kind: FisherKind
+
+    def __call__(self, trainer: Trainer, block: Block) -> Found:
+        start, anchor = trainer.start(block, self.keys)
+        weights = trainer.train_from(block, start, anchor).weights
+        found = nn.fisher_information(
+            weights,
+            block.inputs,
+            block.targets if self.kind == "empirical" else None,
+            sample_weights=trainer.sample_weights,
+            activation=trainer.config.activation,
+        )
+        fisher, mean = nn.normalized(found, block.inputs)
+        if anchor is not None and trainer.match is not None:
+            share = _share(block.targets.shape[1], trainer.match.prior.n_samples)
+            fisher = _accumulate(fisher, anchor, block, share)
+            mean = _accumulated_mean(mean, trainer.match, block.rows, share)
+        return {**weights._asdict(), "tf_fisher": fisher.tf, "re_fisher": fisher.re, "fisher_mean": mean}
 
 
 def _share(n_samples: int, n_before: int) -> float:

@@ -16,7 +16,8 @@ from linger import nn
 from linger._groups import obs_column
 from linger._validate import modality, preview
 from linger.get._support import path_support
-from linger.tl._design import Standardized, re_inputs, with_zero_row
+from linger.tl._blocks import re_inputs, with_zero_row
+from linger.tl._design import Standardized
 from linger.tl._ensemble import find_device
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class StoredNetworks:
 
     def tensors(self, tf: np.ndarray, re: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Put standardised samples on the device."""
-        return torch.from_numpy(np.asarray(tf, np.float32)).to(self.device), with_zero_row(re).to(self.device)
+        return torch.from_numpy(np.asarray(tf, np.float32)).to(self.device), torch.from_numpy(with_zero_row(re)).to(
+            self.device
+        )
 
 
 def metacell_groups(mdata: MuData, store: NetworkStore, groupby: str | None, keys: tuple[str, str]) -> pd.Series:

@@ -1,0 +1,235 @@
+"""Say what a fit will take before it starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import torch
+from scipy import sparse
+
+from linger import nn
+from linger._config import FitConfig
+from linger._docs import docs
+from linger._keys import DEFAULT_KEY
+from linger._memory import available_memory
+from linger.pp._metacells import metacells as make_metacells
+from linger.tl._blocks import Blocks
+from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
+from linger.tl._design import Design, Samples, Standardized, make_design
+from linger.tl._ensemble import Keys, Trainer, at_columns, background_columns, find_device
+from linger.tl._workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mudata import MuData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a fit will take.
+
+    Parameters
+    ----------
+    n_genes, n_tfs, n_peaks, n_metacells
+        Its size.
+    operations
+        Floating-point operations of training and Shapley values, folds of the cross-validation included.
+    rate
+        Operations a second of one process, measured on one block of genes.
+    seconds
+        Time from the call to the networks.
+    memory
+        Bytes of this process (and of its helpers, where `n_jobs` says so) at the worst moment, data included.
+    available_memory
+        Bytes that there are for that.
+    disk
+        Bytes of the store of networks.
+    """
+
+    n_genes: int
+    n_tfs: int
+    n_peaks: int
+    n_metacells: int
+    operations: int
+    rate: float
+    seconds: float
+    memory: int
+    available_memory: int
+    disk: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(round(self.seconds), 60)
+        fits = "" if self.memory <= self.available_memory else ", which is TOO LITTLE"
+        return (
+            f"{self.n_genes} genes, {self.n_tfs} TFs, {self.n_peaks} peaks, {self.n_metacells} metacells\n"
+            f"time    {minutes} min {seconds} s ({self.operations / 1e12:.3g} Tflop, {self.rate / 1e9:.3g} Gflop/s measured)\n"
+            f"memory  {self.memory / 1e9:.2f} GB ({self.available_memory / 1e9:.2f} GB there{fits})\n"
+            f"disk    {self.disk / 1e9:.2f} GB for the store of networks"
+        )
+
+
+@docs.dedent
+def estimate(
+    mdata: MuData,
+    *,
+    metacells: MuData | None = None,
+    groupby: str | None = None,
+    genes: Iterable[str] | None = None,
+    config: FitConfig | None = None,
+    motifs: bool | None = None,
+    device: str = "auto",
+    n_jobs: int = 1,
+    rna_key: str = "rna",
+    atac_key: str = "atac",
+    layer: str | None = None,
+    key: str = DEFAULT_KEY,
+) -> Estimate:
+    """Say what :func:`linger.tl.fit` with the same arguments will take: time, memory and disk.
+
+    Operations and bytes are counted; the rate of this machine is measured on one block of genes; making the metacells is timed, too.
+
+    Parameters
+    ----------
+    %(mdata)s Needs TFs (:func:`linger.pp.mark_tfs`) and links (:func:`linger.pp.link_peaks`).
+    metacells, groupby, genes, config, device, layer
+        As for the fit.
+    motifs
+        Whether there will be motif affinities (:func:`linger.pp.scan_motifs`); None: if there are some now.
+    n_jobs
+        Processes that the fit will have.
+    %(keys)s
+    key
+        The ``key_added`` of the links.
+
+    Returns
+    -------
+    The estimate, which prints as a few lines. On an idle machine, and on as many cores as there are threads, expect the time within a factor of 1.5.
+
+    Raises
+    ------
+    KeyError, ValueError
+        As :func:`linger.tl.fit`, for what is missing in `mdata`.
+
+    Examples
+    --------
+    >>> import linger as lg
+    >>> mdata = lg.ds.toy()
+    >>> lg.pp.link_peaks(mdata)
+    >>> expected = lg.tl.estimate(mdata, config=lg.FitConfig(epochs=5, n_folds=0))
+    >>> expected.n_metacells
+    200
+    >>> expected.seconds < 60
+    True
+    """
+    config = FitConfig() if config is None else config
+    n_jobs = Workers.of(n_jobs, None).n_jobs
+    design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
+    if motifs is not None:
+        design = design._replace(affinity=_some_affinity(design) if motifs else None)
+    n_metacells, making = _time_metacells(
+        mdata, metacells, config.n_folds, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer
+    )
+    sizes = Sizes.of(design, n_metacells)
+    training, explaining = _time_networks(design, sizes, Trainer(config, find_device(device), 0), n_jobs)
+    rounds = 1 + config.n_folds
+    operations = rounds * training_operations(sizes, config) + shapley_operations(sizes, config)
+    networks = rounds * training + explaining
+    needed = memory(sizes, config, n_jobs=n_jobs)
+    return Estimate(
+        n_genes=len(design.genes),
+        n_tfs=len(design.tfs),
+        n_peaks=len(design.peaks),
+        n_metacells=n_metacells,
+        operations=operations,
+        rate=operations / networks,
+        seconds=networks / n_jobs + making,
+        memory=psutil.Process().memory_info().rss + sum(needed.values()),
+        available_memory=available_memory(),
+        disk=disk(sizes, config),
+    )
+
+
+def _time_metacells(mdata: MuData, metacells: MuData | None, n_folds: int, **settings: Any) -> tuple[int, float]:
+    """Return how many metacells there are, and the seconds that making them takes over the whole fit."""
+    if metacells is not None:
+        settings = metacells.uns.get("linger", {}).get("metacells", {})
+    times = n_folds + (metacells is None)  # both sides of a fold together are as many cells as there are
+    if not times or not settings or "labels" in settings:
+        return 0 if metacells is None else metacells.n_obs, 0.0
+    begin = time.perf_counter()
+    made = make_metacells(mdata, **settings)
+    return (made if metacells is None else metacells).n_obs, times * (time.perf_counter() - begin)
+
+
+def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, n_jobs: int) -> tuple[float, float]:
+    """Return the seconds of training and of explaining all genes in one process, from those of one block of typical width."""
+    rows = _typical_rows(sizes, trainer.config.block_size)
+    part = _cut(design, rows)
+    block = Blocks(trainer.data(part, _random_samples(part, sizes.n_metacells)), trainer.device)[0]
+    background = at_columns(block.inputs, background_columns(sizes.n_metacells, trainer))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // n_jobs))
+    try:
+        trainer._replace(config=replace(trainer.config, epochs=2)).train(block, Keys.of(part))  # warms up
+        begin = time.perf_counter()
+        weights = trainer.train(block, Keys.of(part)).weights
+        weights.b3.cpu()  # waits for the device
+        trained = time.perf_counter()
+        nn.shapley(weights, block.inputs, background, activation=trainer.config.activation).tf.cpu()
+        explained = time.perf_counter()
+    finally:
+        torch.set_num_threads(threads)
+    measured = Sizes.of(part, sizes.n_metacells)
+    return (
+        (trained - begin) * training_operations(sizes, trainer.config) / training_operations(measured, trainer.config),
+        (explained - trained)
+        * shapley_operations(sizes, trainer.config)
+        / shapley_operations(measured, trainer.config),
+    )
+
+
+def _typical_rows(sizes: Sizes, block_size: int) -> np.ndarray:
+    """Return the genes of the block whose width is closest to the mean."""
+    _, width = sizes.widths(block_size)
+    first = int(np.abs(width - width.mean()).argmin()) * block_size
+    return np.arange(first, min(first + block_size, len(sizes.n_res)))
+
+
+def _cut(design: Design, rows: np.ndarray) -> Design:
+    """Return the design of some genes, with their peaks only."""
+    peaks = np.unique(design.links[rows].indices)
+    return design._replace(
+        genes=design.genes[rows],
+        peaks=design.peaks[peaks],
+        links=design.links[rows][:, peaks],
+        own_tf=design.own_tf[rows],
+        affinity=None if design.affinity is None else design.affinity[peaks],
+        locations=design.locations.iloc[peaks],
+    )
+
+
+def _random_samples(design: Design, n_samples: int) -> Samples:
+    """Return noise in place of metacells: training takes as long."""
+    rng = np.random.default_rng(0)
+
+    def noise(names: pd.Index) -> Standardized:
+        values = rng.standard_normal((len(names), n_samples), dtype=np.float32)
+        return Standardized(values, np.zeros(len(names)), np.ones(len(names)))
+
+    return Samples(pd.RangeIndex(n_samples), noise(design.tfs), noise(design.peaks), noise(design.genes))
+
+
+def _some_affinity(design: Design) -> sparse.csr_matrix:
+    """Return motif affinities of no meaning, of a usual density."""
+    shape = (len(design.peaks), len(design.tfs))
+    return sparse.random(*shape, density=0.02, format="csr", dtype=np.float32, random_state=0)

@@ -1,0 +1,113 @@
+"""Who solves the blocks of a job: this process, others on this machine, or those of a dask cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Generator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import joblib
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from linger.tl._jobs import Found, Job
+
+
+class Workers(NamedTuple):
+    """Who solves the blocks. Whoever does, the results are the same to the last bit if each has as many threads."""
+
+    n_jobs: int = 1
+    """Processes on this machine."""
+    client: Client | None = None
+    """Client of a dask cluster, which then does the work."""
+
+    @classmethod
+    def of(cls, n_jobs: int, client: Client | None) -> Self:
+        """Check the arguments of a public function.
+
+        Raises
+        ------
+        TypeError
+            If `client` is no dask client.
+        ValueError
+            If there are no processes, or both are given.
+        """
+        if client is not None and not (hasattr(client, "submit") and hasattr(client, "cancel")):
+            msg = f"client must be a dask.distributed.Client, found {type(client).__name__}."
+            raise TypeError(msg)
+        if n_jobs == 0 or (client is not None and n_jobs != 1):
+            msg = f"n_jobs={n_jobs} cannot be used{' with a client' if client else ''}. Give n_jobs=-1 for all cores, n_jobs=1 beside a client."
+            raise ValueError(msg)
+        return cls(joblib.effective_n_jobs(n_jobs), client)
+
+    def solve(self, job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
+        """Yield number and results of some blocks of a job, in their order."""
+        if self.client is not None:
+            return _solve_on_cluster(job, numbers, self.client)
+        n_jobs = min(self.n_jobs, len(numbers))
+        return _solve_in_processes(job, numbers, n_jobs) if n_jobs > 1 else _solve_here(job, numbers)
+
+
+def _solve_here(job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
+    for number in numbers:
+        yield number, job(number)
+
+
+def _solve_in_processes(job: Job, numbers: Sequence[int], n_jobs: int) -> Generator[tuple[int, Found], None, None]:
+    """Write the job to disk once, from where all processes map its arrays into memory."""
+    threads = max(1, torch.get_num_threads() // n_jobs)
+    with TemporaryDirectory(prefix="linger-job-", ignore_cleanup_errors=True) as folder:
+        path = str(Path(folder) / "job")
+        joblib.dump(job, path)
+        with joblib.parallel_config("loky", inner_max_num_threads=threads):
+            parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+        tasks = (joblib.delayed(_solve_stored)(path, number, threads) for number in numbers)
+        for number, arrays in zip(numbers, parallel(tasks), strict=True):
+            yield number, _as_tensors(arrays)
+
+
+def _solve_on_cluster(job: Job, numbers: Sequence[int], client: Client) -> Generator[tuple[int, Found], None, None]:
+    """Send the job to every worker once. Blocks of a worker that is lost are done by another."""
+    with (
+        warnings.catch_warnings()
+    ):  # of a large graph: the scheduler keeps the job, which is how it outlives any worker
+        warnings.simplefilter("ignore", UserWarning)
+        sent = client.submit(_same, job, pure=False)
+    futures = deque(client.submit(_solve_with_threads, sent, number, 1, pure=False) for number in numbers)
+    try:
+        for number in numbers:
+            yield number, _as_tensors(futures[0].result())
+            futures.popleft()
+    finally:
+        client.cancel([sent, *futures])
+
+
+def _same(job: Job) -> Job:
+    return job
+
+
+def _solve_stored(path: str, number: int, threads: int) -> dict[str, np.ndarray]:
+    return _solve_with_threads(_read_job(path), number, threads)
+
+
+@lru_cache(maxsize=1)
+def _read_job(path: str) -> Job:
+    return joblib.load(path, mmap_mode="c")
+
+
+def _solve_with_threads(job: Job, number: int, threads: int) -> dict[str, np.ndarray]:
+    """Solve a block in a process of its own."""
+    torch.set_num_threads(threads)
+    return {name: values.cpu().numpy() for name, values in job(number).items()}
+
+
+def _as_tensors(arrays: dict[str, np.ndarray]) -> Found:
+    # copied to memory of torch's own (see Blocks)
+    return {name: torch.tensor(values) for name, values in arrays.items()}

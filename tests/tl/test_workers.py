@@ -1,0 +1,118 @@
+"""Whoever trains the networks, they are the same to the last bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+import linger as lg
+from linger.tl._workers import Workers
+
+CONFIG = lg.FitConfig(epochs=3, n_folds=2, block_size=8)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def fit(cells, **options):
+    """Fit a copy of the cells, and return its slots and store."""
+    fitted = lg.tl.fit(cells, copy=True, config=CONFIG, **options)
+    store = lg.io.read_store(fitted).checksum if "store" in options else None
+    var = fitted["rna"].var.filter(regex="r2|correlation|alpha").to_numpy(float)
+    slots = {name: fitted.varp[f"linger_{name}"].toarray() for name in ("trans", "cis", "binding", "trans_sign")}
+    return slots | {"var": var, "loss": fitted.uns["linger"]["fit"]["loss"]}, store
+
+
+def assert_identical(one, other):
+    assert one[1] == other[1]
+    for name, values in one[0].items():
+        np.testing.assert_array_equal(values, other[0][name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=None
+        ) as workers,
+        distributed.Client(workers) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_two_processes_find_what_one_finds(cells, cells_metacells, prior, tmp_path, with_prior):
+    options = {"metacells": cells_metacells, "prior": prior if with_prior else None}
+    one = fit(cells, store=tmp_path / "one", **options)
+    two = fit(cells, store=tmp_path / "two", n_jobs=2, **options)
+    assert_identical(one, two)
+
+
+def test_pretraining_in_two_processes(bulk):
+    one, two = (lg.tl.pretrain(bulk, config=CONFIG, n_jobs=n_jobs) for n_jobs in (1, 2))
+    assert one.checksum == two.checksum
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_a_cluster_finds_the_same_though_a_worker_is_lost(
+    cells, cells_metacells, prior, tmp_path, cluster, monkeypatch, with_prior
+):
+    from linger.io._work import Part
+
+    write, killed = Part.write, []
+
+    def kill_one(part, number, arrays):
+        if not killed:
+            killed.append(min(cluster.run(os.getpid).values()))
+            os.kill(killed[0], signal.SIGKILL)
+        write(part, number, arrays)
+
+    options = {"metacells": cells_metacells, "prior": prior if with_prior else None}
+    one = fit(cells, store=tmp_path / "one", **options)
+    monkeypatch.setattr(Part, "write", kill_one)
+    assert_identical(one, fit(cells, store=tmp_path / "two", client=cluster, **options))
+    assert killed
+
+
+class Unlucky:
+    """A job that fails at one of its blocks."""
+
+    def __call__(self, number):
+        if number == 2:
+            msg = "no luck with block 2"
+            raise ArithmeticError(msg)
+        return {"number": torch.tensor([number])}
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_in_a_block_arrives(n_jobs):
+    with pytest.raises(ArithmeticError, match="no luck with block 2"):
+        list(Workers(n_jobs).solve(Unlucky(), range(4)))
+
+
+def test_an_error_on_a_cluster_arrives(cluster):
+    cluster.upload_file(__file__)
+    with pytest.raises(ArithmeticError, match="no luck with block 2"):
+        list(Workers(client=cluster).solve(Unlucky(), range(4)))
+
+
+def test_results_come_in_order():
+    found = list(Workers(2).solve(Unlucky(), [5, 3, 4, 7]))
+    assert [(number, int(result["number"])) for number, result in found] == [(5, 5), (3, 3), (4, 4), (7, 7)]
+
+
+def test_bad_arguments(cells):
+    with pytest.raises(ValueError, match="n_jobs=0 cannot"):
+        lg.tl.fit(cells, n_jobs=0)
+    with pytest.raises(TypeError, match="found str"):
+        lg.tl.fit(cells, client="tcp://somewhere")
