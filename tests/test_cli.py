@@ -52,6 +52,34 @@ def test_run(toy_file, capsys):
     assert lg.io.read_store(written).n_blocks > 0
 
 
+def test_estimate(toy_file, capsys):
+    arguments = [part for part in run_arguments(toy_file) if part not in ("-o", toy_file.parent / "out.h5mu")]
+    arguments = ["estimate", *arguments[1:], "--n-folds", 0]
+    said = []
+    for more in ([], ["--with-motifs"]):
+        assert main([str(argument) for argument in [*arguments, *more]]) == 0
+        said.append(capsys.readouterr().out)
+        assert [line.split()[0] for line in said[-1].splitlines()[1:]] == ["time", "memory", "disk"]
+    assert said[0].splitlines()[0] == said[1].splitlines()[0]
+    assert sorted(path.name for path in toy_file.parent.iterdir()) == ["genes.bed", "in.h5mu", "tfs.txt"]
+
+
+def test_a_run_that_was_interrupted_goes_on(toy_file, capsys, monkeypatch):
+    folder = toy_file.parent
+    arguments = [*run_arguments(toy_file), "--n-folds", 0, "--store", folder / "networks"]
+    arguments = [str(argument) for argument in arguments]
+    with monkeypatch.context() as patch:
+        patch.setattr("linger.tl._fit.make_slots", lambda *_, **__: (_ for _ in ()).throw(OSError("pulled the plug")))
+        assert main(arguments) == 1
+    assert "pulled the plug" in capsys.readouterr().err
+    assert (folder / ".networks.partial").is_dir()
+    with monkeypatch.context() as patch:  # nothing is left to train
+        patch.setattr("linger.tl._jobs.Job.__call__", lambda *_: 1 / 0)
+        assert main([*arguments, "--resume"]) == 0
+    assert lg.io.read_store(mudata.read_h5mu(folder / "out.h5mu")).n_blocks > 0
+    assert not (folder / ".networks.partial").exists()
+
+
 def test_run_with_motifs_weighs_cell_types(toy_file, capsys):
     folder, rng = toy_file.parent, np.random.default_rng(0)
     peaks = lg.ds.toy()["atac"].var

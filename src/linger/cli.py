@@ -1,4 +1,4 @@
-"""The command line: ``linger run``, ``linger pretrain``, ``linger report`` and ``linger demo``."""
+"""The command line: ``linger run``, ``linger estimate``, ``linger pretrain``, ``linger report`` and ``linger demo``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _show_log()
     try:
         options.command(options)
-    except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+    except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError) as error:
         # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         asked = [name for name in vars(options) if re.search(rf"\b{name}(=|\()|\blower {name}\b", str(text))]
@@ -50,19 +50,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="linger", description="Gene regulatory networks from paired RNA + ATAC data.")
     parser.add_argument("--version", action="version", version=f"linger {lg.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_estimate(commands)
+    _add_pretrain(commands)
+    _add_report(commands)
+    demo = commands.add_parser("demo", help="simulate data with known truth, infer its networks, and compare")
+    demo.set_defaults(command=_demo)
+    demo.add_argument(
+        "-o", "--output", type=Path, default=Path("linger_demo"), help="folder for the results (default: linger_demo)"
+    )
+    demo.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+    return parser
+
+
+def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="infer the networks of an .h5mu file")
     run.set_defaults(command=_run)
-    run.add_argument("input", type=Path, help="MuData file with modalities rna and atac")
+    _add_data(run)
     run.add_argument("-o", "--output", type=Path, required=True, help="MuData file to write")
-    run.add_argument(
-        "--genome",
-        help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: the chrom and tss of rna.var where they are there, else hg38)",
-    )
-    run.add_argument(
-        "--tfs",
-        help="human, mouse, or a file with one TF a line (default: by --genome, or the is_tf of rna.var where genes are located there)",
-    )
-    run.add_argument("--gene-symbols", help="column of rna.var with gene symbols (default: the names of the genes)")
     run.add_argument(
         "--fasta",
         type=Path,
@@ -76,35 +81,56 @@ def _parser() -> argparse.ArgumentParser:
         help="what to do with peaks whose chromosome --fasta lacks",
     )
     run.add_argument(
-        "--groupby", help="column of obs with cell types, that metacells stay within and networks are weighed by"
-    )
-    run.add_argument(
         "--networks", type=Path, help="zarr folder for the networks of every type of --groupby (default: none)"
     )
     run.add_argument("--report", type=Path, help="HTML file for an interactive report (default: none)")
-    run.add_argument("--min-cells", type=int, default=10, help="smallest cell type allowed (default: 10)")
-    run.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
-    run.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
-    run.add_argument(
-        "--max-distance", type=int, default=1_000_000, help="reach of a peak in base pairs (default: 1000000)"
-    )
     run.add_argument("--store", type=Path, help="folder for the trained networks (default: none)")
+    run.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on where the same run, with --store, was interrupted (default: yes)",
+    )
     run.add_argument("--prior", type=Path, help="folder of a prior to start from (see: linger pretrain)")
     run.add_argument("--chain", type=Path, help="chain file from the prior's genome build to that of the data")
-    run.add_argument("--n-folds", type=int, default=5, help="folds of the cross-validation; 0 skips it (default: 5)")
-    run.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
-    run.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    run.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
-    run.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
-    _add_pretrain(commands)
-    _add_report(commands)
-    demo = commands.add_parser("demo", help="simulate data with known truth, infer its networks, and compare")
-    demo.set_defaults(command=_demo)
-    demo.add_argument(
-        "-o", "--output", type=Path, default=Path("linger_demo"), help="folder for the results (default: linger_demo)"
+
+
+def _add_estimate(commands: Any) -> None:
+    estimate = commands.add_parser("estimate", help="say what time, memory and disk the networks of an .h5mu file take")
+    estimate.set_defaults(command=_estimate, fasta=None)
+    _add_data(estimate)
+    estimate.add_argument(
+        "--with-motifs", action="store_true", help="as with --fasta (default: if motifs are in the input)"
     )
-    demo.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
-    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is fitted, and how."""
+    parser.add_argument("input", type=Path, help="MuData file with modalities rna and atac")
+    parser.add_argument(
+        "--genome",
+        help="hg38, hg19, mm10, or a GTF or BED file with gene locations (default: the chrom and tss of rna.var where they are there, else hg38)",
+    )
+    parser.add_argument(
+        "--tfs",
+        help="human, mouse, or a file with one TF a line (default: by --genome, or the is_tf of rna.var where genes are located there)",
+    )
+    parser.add_argument("--gene-symbols", help="column of rna.var with gene symbols (default: the names of the genes)")
+    parser.add_argument(
+        "--groupby", help="column of obs with cell types, that metacells stay within and networks are weighed by"
+    )
+    parser.add_argument("--min-cells", type=int, default=10, help="smallest cell type allowed (default: 10)")
+    parser.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
+    parser.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
+    parser.add_argument(
+        "--max-distance", type=int, default=1_000_000, help="reach of a peak in base pairs (default: 1000000)"
+    )
+    parser.add_argument("--n-folds", type=int, default=5, help="folds of the cross-validation; 0 skips it (default: 5)")
+    parser.add_argument("--n-jobs", type=int, default=1, help="processes; -1 takes one for every core (default: 1)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto (default: auto)")
+    parser.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
+    parser.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
+    parser.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
 
 
 def _add_pretrain(commands: Any) -> None:
@@ -221,15 +247,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 def _run(options: argparse.Namespace) -> None:
     _check_files(options)
     config = lg.FitConfig(n_folds=options.n_folds)
-    mdata = _read_mudata(options.input)
-    keys: Any = {"rna_key": options.rna_key, "atac_key": options.atac_key}
-    if options.restore_counts:
-        lg.pp.restore_counts(mdata, modalities=list(keys.values()))
-    # made first, since most of what can be wrong with the data shows here
-    metacells = lg.pp.metacells(
-        mdata, groupby=options.groupby, min_cells=options.min_cells, layer=options.layer, rng=options.seed, **keys
-    )
-    _prepare(mdata, options, keys)
+    mdata, metacells, keys = _read_data(options)
     _score_tfs(mdata, metacells, options, keys)
     lg.tl.fit(
         mdata,
@@ -239,6 +257,8 @@ def _run(options: argparse.Namespace) -> None:
         config=config,
         device=options.device,
         store=options.store,
+        resume=options.resume,
+        n_jobs=options.n_jobs,
         rng=options.seed,
         **keys,
     )
@@ -253,6 +273,35 @@ def _run(options: argparse.Namespace) -> None:
     if options.report is not None:
         lg.pl.report(mdata, options.report, title=options.output.stem, gene_symbols=options.gene_symbols, **keys)
         print(f"Wrote {options.report}")
+
+
+def _read_data(options: argparse.Namespace) -> tuple[MuData, MuData, Any]:
+    """Return annotated cells, their metacells and the keys of the modalities."""
+    mdata = _read_mudata(options.input)
+    keys: Any = {"rna_key": options.rna_key, "atac_key": options.atac_key}
+    if options.restore_counts:
+        lg.pp.restore_counts(mdata, modalities=list(keys.values()))
+    # made first, since most of what can be wrong with the data shows here
+    metacells = lg.pp.metacells(
+        mdata, groupby=options.groupby, min_cells=options.min_cells, layer=options.layer, rng=options.seed, **keys
+    )
+    _prepare(mdata, options, keys)
+    return mdata, metacells, keys
+
+
+def _estimate(options: argparse.Namespace) -> None:
+    _exists(options.input)
+    mdata, metacells, keys = _read_data(options)
+    expected = lg.tl.estimate(
+        mdata,
+        metacells=metacells,
+        config=lg.FitConfig(n_folds=options.n_folds),
+        motifs=options.with_motifs or None,
+        device=options.device,
+        n_jobs=options.n_jobs,
+        **keys,
+    )
+    print(expected)
 
 
 def _score_tfs(mdata: MuData, metacells: MuData, options: argparse.Namespace, keys: Any) -> None:

@@ -27,13 +27,30 @@ import sys
 import torch
 torch.set_num_threads(1)
 import linger as lg
-sim = lg.ds.simulate(n_cells=200, n_genes=40, n_tfs=10, n_peaks=200, n_cell_types=3, rng=0)
+sim = lg.ds.simulate(n_cells=120, n_genes=40, n_tfs=10, n_peaks=200, n_cell_types=3, rng=0)
 lg.pp.link_peaks(sim.mdata)
 print("ready", flush=True)
 config = lg.FitConfig(epochs=3, n_folds=2, block_size=4)
 lg.tl.fit(sim.mdata, config=config, store=sys.argv[1])
 print(lg.io.read_store(sim.mdata).checksum, sim.mdata["rna"].var["linger_r2"].sum().hex())
 """
+
+
+@pytest.fixture(scope="module")
+def _small():
+    mdata = lg.ds.simulate(n_cells=120, n_genes=40, n_tfs=10, n_peaks=200, n_cell_types=3, rng=0).mdata
+    lg.pp.link_peaks(mdata)
+    return mdata, lg.pp.metacells(mdata, n_metacells=30, n_neighbors=10)
+
+
+@pytest.fixture
+def cells(_small):
+    return _small[0].copy()
+
+
+@pytest.fixture
+def cells_metacells(_small):
+    return _small[1].copy()
 
 
 @pytest.fixture
@@ -82,11 +99,11 @@ def written(monkeypatch):
     return names
 
 
-@pytest.mark.parametrize("after", [1, 13, 25])
+@pytest.mark.parametrize("after", [1, 13, 22])
 def test_a_full_disk(cells, cells_metacells, networks, monkeypatch, written, after, tmp_path):
     undisturbed = fit(cells, cells_metacells, tmp_path / "other")
     n_files = len(written)
-    assert n_files > 30
+    assert n_files > 24
     with monkeypatch.context() as patch:
         interrupt(patch, after)
         with pytest.raises(OSError, match="Make room and call again"):
@@ -99,7 +116,7 @@ def test_a_full_disk(cells, cells_metacells, networks, monkeypatch, written, aft
     assert sorted(path.name for path in tmp_path.iterdir()) == ["networks", "other"]
 
 
-def interrupted(cells, metacells, networks, monkeypatch, after=12):
+def interrupted(cells, metacells, networks, monkeypatch, after=8):
     with monkeypatch.context() as patch:
         interrupt(patch, after)
         with pytest.raises(OSError, match="No space"):
@@ -124,7 +141,7 @@ def test_damaged_files_are_made_again(cells, cells_metacells, networks, monkeypa
 CHANGES = {
     "settings": lambda cells, metacells: {"config": lg.FitConfig(epochs=4, n_folds=2, block_size=4)},
     "seed": lambda cells, metacells: {"rng": 1},
-    "genes": lambda cells, metacells: {"genes": cells["rna"].var_names[:60]},
+    "genes": lambda cells, metacells: {"genes": cells["rna"].var_names[:30]},
     "data": lambda cells, metacells: metacells["rna"].X.__setitem__((0, 0), 9),
     "told to": lambda cells, metacells: {"resume": False},
 }

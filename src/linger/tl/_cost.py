@@ -82,7 +82,9 @@ def disk(sizes: Sizes, config: FitConfig) -> int:
     n_genes, width = sizes.widths(config.block_size)
     n_inputs = int((n_genes * (sizes.n_tfs + width + 1)).sum())
     values = 4 * (sizes.n_peaks + sizes.n_tfs + len(sizes.n_res)) * sizes.n_metacells
-    return (4 * config.hidden[0] + 5) * n_inputs + values + 4 * sizes.n_peaks * sizes.n_tfs
+    first, second = config.hidden
+    upper = len(sizes.n_res) * 4 * (first * second + 2 * second + config.epochs)
+    return (4 * first + 5) * n_inputs + upper + values + 4 * sizes.n_peaks * sizes.n_tfs
 
 
 def check_memory(sizes: Sizes, config: FitConfig, *, n_jobs: int) -> None:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import linger as lg
+from linger._memory import available_memory
+from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
+
+CONFIG = lg.FitConfig(epochs=5, n_folds=0)
+
+
+def sizes(**changes):
+    large = {"n_tfs": 700, "n_peaks": 100_000, "n_res": np.full(16_000, 100), "n_metacells": 300, "motifs": True}
+    return Sizes(**{**large, **changes})
+
+
+def test_size_and_disk_are_those_of_the_fit(cells, cells_metacells, tmp_path):
+    config = lg.FitConfig(epochs=2, n_folds=0)
+    expected = lg.tl.estimate(cells, metacells=cells_metacells, config=config)
+    lg.tl.fit(cells, metacells=cells_metacells, config=config, store=tmp_path / "networks")
+    record = cells.uns["linger"]["fit"]
+    for name in ("n_tfs", "n_peaks", "n_metacells"):
+        assert getattr(expected, name) == record[name]
+    taken = sum(path.stat().st_size for path in (tmp_path / "networks").glob("*.safetensors"))
+    assert expected.disk == pytest.approx(taken, rel=0.1)
+
+
+def test_nothing_is_changed(cells):
+    before = set(cells.varp), set(cells.uns), list(cells["rna"].var)
+    lg.tl.estimate(cells, config=CONFIG)
+    assert (set(cells.varp), set(cells.uns), list(cells["rna"].var)) == before
+
+
+def test_more_of_anything_takes_more(cells):
+    none, some, many = (lg.tl.estimate(cells, config=lg.FitConfig(epochs=5, n_folds=n_folds)) for n_folds in (0, 2, 4))
+    assert many.operations - some.operations == some.operations - none.operations > 0
+    assert many.memory > none.memory
+    without, motifs = (lg.tl.estimate(cells, config=CONFIG, motifs=motifs) for motifs in (False, True))
+    assert motifs.operations > without.operations
+
+
+def test_operations_are_counted():
+    config, large = lg.FitConfig(epochs=50), sizes(motifs=False)
+    first = 16_000 * 50 * 4 * 64 * 801 * 300
+    assert training_operations(large, config) == pytest.approx(first, rel=0.05)
+    assert shapley_operations(large, config) == 16_000 * 2 * 50 * 300 * 64 * 800
+    for changes in ({"n_tfs": 1400}, {"n_res": np.full(32_000, 100)}, {"n_metacells": 600}):
+        assert training_operations(sizes(motifs=False, **changes), config) > 1.8 * training_operations(large, config)
+
+
+def test_memory_and_disk_are_counted():
+    config = lg.FitConfig(n_folds=0)
+    assert memory(sizes(), config, n_jobs=1)["metacells"] == 28 * 100_000 * 300
+    assert memory(sizes(), config, n_jobs=8)["networks"] > 8 * memory(sizes(), config, n_jobs=1)["networks"]
+    assert disk(sizes(), config) == pytest.approx(261 * 16_000 * 801, rel=0.15)
+
+
+def test_a_fit_that_does_not_fit_is_refused(cells, monkeypatch, tmp_path):
+    monkeypatch.setattr("linger.tl._cost.available_memory", lambda: 1_000_000)
+    with pytest.raises(MemoryError, match=r"0\.0 GB are available.*n_jobs="):
+        lg.tl.fit(cells, config=CONFIG, store=tmp_path / "networks")
+    assert not list(tmp_path.iterdir())
+    assert "linger_trans" not in cells.varp
+
+
+def test_memory_of_the_machine():
+    import psutil
+
+    assert 0 < available_memory() <= psutil.virtual_memory().total
+
+
+def test_it_prints_as_lines():
+    said = lg.tl.Estimate(
+        n_genes=1,
+        n_tfs=2,
+        n_peaks=3,
+        n_metacells=4,
+        operations=5 * 10**12,
+        rate=6e9,
+        seconds=777,
+        memory=8 * 10**9,
+        available_memory=10**9,
+        disk=10**8,
+    )
+    assert "12 min 57 s" in str(said)
+    assert "TOO LITTLE" in str(said)
+    assert said.to_dict()["n_peaks"] == 3
