@@ -70,7 +70,7 @@ def tgi(
         every part by itself. With a column ``split`` (:mod:`linger.bm.splits`) of train, validation and test, test pairs are held out and scored; without, a fifth is taken
         for validation.
     predict
-        Pairs to score, columns source, target; None takes every source of `pairs` with every gene but itself.
+        Pairs to score, columns source, target; those of a gene with itself are left out. None takes every source of `pairs` with every gene but itself.
     negatives
         How others are drawn (:func:`linger.bm.splits.negatives`). Where they match the degrees of the true ones, degrees are not shown to the network.
     config
@@ -219,10 +219,10 @@ def _asked_pairs(predict: pd.DataFrame | None, known: pd.DataFrame, genes: pd.In
     if len(missing):
         msg = f"{len(missing)} genes of predict are not in the data ({preview(missing)})."
         raise ValueError(msg)
-    if (asked["source"] == asked["target"]).any():
-        msg = f"{int((asked['source'] == asked['target']).sum())} pairs of predict are of a gene with itself. Leave these out."
-        raise ValueError(msg)
-    return asked
+    itself = asked["source"] == asked["target"]
+    if itself.any():
+        logger.info("%d pairs to score are of a gene with itself, and are left out.", itself.sum())
+    return asked[~itself].reset_index(drop=True)
 
 
 def _train(
