@@ -170,7 +170,7 @@ def _dots(values: dict[str, pd.DataFrame], groups: pd.Series) -> Figure:
         ax.spines[:].set_color("#cccccc")
         share = min(1.0, 2.2 / (0.2 * len(table)))
         figure.colorbar(drawn, ax=ax, label=f"{name}, {what}", shrink=share, anchor=(0.0, 1.0), aspect=14)
-    _size_legend(figure, axes[-1])
+    _size_legend(figure)
     return figure
 
 
@@ -178,7 +178,7 @@ def _areas(shares: np.ndarray | float) -> np.ndarray:
     return _AREA[0] + (_AREA[1] - _AREA[0]) * np.asarray(shares, dtype=float)
 
 
-def _size_legend(figure: Figure, ax: Axes) -> None:
+def _size_legend(figure: Figure) -> None:
     from matplotlib.lines import Line2D
 
     style: dict[str, Any] = {"marker": "o", "linestyle": "", "markerfacecolor": "#bbbbbb", "markeredgecolor": "#555555"}

@@ -13,6 +13,7 @@ from linger._validate import known_names, modality
 from linger.pl._embedding import draw_embedding, embedding_points
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from mudata import MuData
 
@@ -69,23 +70,33 @@ def edges(
     >>> [ax.get_xlabel() for ax in lg.pl.edges(mdata, "X_pair", strengths=found).axes[:2]]
     ['PAIR 1', 'PAIR 1']
     """
-    import matplotlib.pyplot as plt
-
     if not 0 < quantile <= 1:
         msg = f"quantile must be above 0 and at most 1, found {quantile}."
         raise ValueError(msg)
     table = chosen_edges(mdata, edges, strengths, key=key, rna_key=rna_key)
     points = embedding_points(mdata, basis, rna_key=rna_key)
-    n_columns = min(_COLUMNS, table.shape[1])
-    n_rows = -(-table.shape[1] // n_columns)
-    size = (4.0 * n_columns, 3.2 * n_rows)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, layout="constrained", squeeze=False)
-    for ax, name in zip(axes.ravel(), table, strict=False):
+    figure, axes = edge_panels(table, n_columns=_COLUMNS, panel=(4.0, 3.2))
+    for ax, name in zip(axes, table, strict=True):
         draw_embedding(ax, points, table[name], basis=basis, label="strength", quantile=quantile)
-        ax.set_title(shown_name(name), fontsize="medium")
-    for ax in axes.ravel()[table.shape[1] :]:
-        ax.remove()
     return figure
+
+
+def edge_panels(
+    table: pd.DataFrame, *, n_columns: int, panel: tuple[float, float], margin: float = 0.0, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a titled panel an edge; `panel` is the size of one and `margin` what is added to the width, in inches."""
+    import matplotlib.pyplot as plt
+
+    n_columns = min(n_columns, table.shape[1])
+    n_rows = -(-table.shape[1] // n_columns)
+    size = (panel[0] * n_columns + margin, panel[1] * n_rows)
+    figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharey=sharey, layout="constrained", squeeze=False)
+    axes = list(grid.ravel())
+    for ax, name in zip(axes, table, strict=False):
+        ax.set_title(shown_name(name), fontsize="medium")
+    for ax in axes[table.shape[1] :]:
+        ax.remove()
+    return figure, axes[: table.shape[1]]
 
 
 def chosen_edges(

@@ -10,7 +10,7 @@ import pandas as pd
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
 from linger.pl._by_group import Distribution, draw_distribution, groups_of_cells
-from linger.pl._edges import chosen_edges, shown_name
+from linger.pl._edges import chosen_edges, edge_panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,22 +67,13 @@ def edges_by_group(
     >>> [ax.get_title() for ax in lg.pl.edges_by_group(mdata, "cell_type").axes]
     ['TF1 → GENE20', 'TF2 → GENE20']
     """
-    import matplotlib.pyplot as plt
-
     table = chosen_edges(mdata, edges, strengths, key=key, rna_key=rna_key)
     groups = groups_of_cells(mdata, groupby, rna_key=rna_key)
-    n_columns = min(_COLUMNS, table.shape[1])
-    n_rows = -(-table.shape[1] // n_columns)
-    size = (
-        2.6 * n_columns + 0.08 * max(map(len, groups.cat.categories)),
-        n_rows * (0.9 + 0.28 * len(groups.cat.categories)),
-    )
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, sharey=True, layout="constrained", squeeze=False)
-    for ax, name in zip(axes.ravel(), table, strict=False):
+    names = groups.cat.categories
+    panel, margin = (2.6, 0.9 + 0.28 * len(names)), 0.08 * max(map(len, names))
+    figure, axes = edge_panels(table, n_columns=_COLUMNS, panel=panel, margin=margin, sharey=True)
+    for ax, name in zip(axes, table, strict=True):
         draw_distribution(ax, table[name], groups, kind=kind)
-        ax.set_title(shown_name(name), fontsize="medium")
         ax.set_xlabel("strength")
         ax.set_xlim(left=0)
-    for ax in axes.ravel()[table.shape[1] :]:
-        ax.remove()
     return figure
