@@ -41,7 +41,10 @@ class FitConfig:
         Share of TF-RE pairs, by strength, kept in ``varp`` beside those with a motif hit; networks of TFs without a motif rest on it. The
         store keeps all of them.
     block_size
-        Genes trained at once. Results do not depend on it.
+        Genes that a thread trains at once; a GPU takes 16 times as many. Results do not depend on it.
+    precision
+        ``"bfloat16"`` computes the first layer's products with the TFs, and those of the Shapley values, from inputs of 8 significant bits (sums stay in
+        float32): faster where the processor has such products (AVX-512 BF16, AMX, most GPUs), slower elsewhere. ``docs/performance.md`` says how much.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class FitConfig:
     n_folds: int = 5
     binding_share: float = 0.125
     block_size: int = 16
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work; take those of :meth:`to_dict`."""
@@ -81,13 +85,14 @@ class FitConfig:
             "n_folds": self.n_folds == 0 or self.n_folds >= 2,
             "binding_share": 0 <= self.binding_share <= 1,
             "block_size": self.block_size >= 1,
+            "precision": self.precision in ("float32", "bfloat16"),
         }
         wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not ok]
         if wrong:
             msg = (
                 f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are at least 1, n_folds is 0 "
                 "or at least 2, learning_rate is above 0, l1, manifold and ewc are not negative (and ewc is finite with the authors' terms), min_overlap and binding_share lie in [0, 1], and "
-                "activation is 'relu', 'sigmoid' or 'tanh'."
+                "activation is 'relu', 'sigmoid' or 'tanh', and precision 'float32' or 'bfloat16'."
             )
             raise ValueError(msg)
 

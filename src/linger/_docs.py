@@ -48,10 +48,10 @@ copy
     Return a changed copy and leave `mdata` as it is.""",
     n_jobs="""\
 n_jobs
-    Processes on this machine that share its threads; -1 takes one for every core.
+    Processes that share out the genes; -1 takes one for every core. 1 is this process, with as many threads as torch has.
 client
     Client of a dask cluster (``dask.distributed.Client``), which then does the work; give every worker as many threads as cores.
-    Who does the work changes nothing but the time, to the last bit where each has as many threads (on a cluster one).""",
+    Who does the work changes nothing but the time, to the last bit.""",
     weights="""\
 weights
     How a group or a cell weighs the graph. ``"paper"``: as in :func:`linger.get.matrix`, the exponent s being the importance divided by sqrt(N - 1) for N

@@ -6,6 +6,7 @@ import pytest
 import linger as lg
 from linger._memory import available_memory
 from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
+from linger.tl._workers import Workers
 
 CONFIG = lg.FitConfig(epochs=5, n_folds=0)
 
@@ -51,8 +52,9 @@ def test_operations_are_counted():
 
 def test_memory_and_disk_are_counted():
     config = lg.FitConfig(n_folds=0)
-    assert memory(sizes(), config, n_jobs=1)["metacells"] == 28 * 100_000 * 300
-    assert memory(sizes(), config, n_jobs=8)["networks"] > 8 * memory(sizes(), config, n_jobs=1)["networks"]
+    assert memory(sizes(), config, Workers())["metacells"] == 28 * 100_000 * 300
+    at_once = {n: memory(sizes(), config, Workers(n))["networks"] for n in (2, 8)}
+    assert at_once[8] == 4 * at_once[2]
     assert disk(sizes(), config) == pytest.approx(261 * 16_000 * 801, rel=0.15)
 
 

@@ -76,6 +76,17 @@ def test_slicing_keeps_networks_aligned(fitted):
         pd.testing.assert_frame_equal(sliced[kind], expected)
 
 
+def test_bfloat16_finds_nearly_the_same(linked, metacells):
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        config = lg.FitConfig(**{**QUICK.to_dict(), "precision": precision})
+        fitted = lg.tl.fit(linked, metacells=metacells, config=config, copy=True)
+        found[precision] = fitted.varp["linger_trans"].toarray(), fitted.varp["linger_cis"].toarray()
+    for one, other in zip(found["float32"], found["bfloat16"], strict=True):
+        assert not np.array_equal(one, other)
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
+
+
 @pytest.mark.parametrize("block_size", [1, 7, 60])
 def test_block_size_changes_nothing(linked, metacells, block_size):
     found = []

@@ -1,4 +1,4 @@
-"""Whoever trains the networks, they are the same to the last bit."""
+"""Whoever trains the networks, with however many threads, they are the same to the last bit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ CONFIG = lg.FitConfig(epochs=3, n_folds=2, block_size=8)
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def threads():
+    """Set torch's number of threads for a test."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    yield torch.set_num_threads
     torch.set_num_threads(before)
 
 
@@ -58,9 +59,20 @@ def test_two_processes_find_what_one_finds(cells, cells_metacells, prior, tmp_pa
     assert_identical(one, two)
 
 
-def test_pretraining_in_two_processes(bulk):
-    one, two = (lg.tl.pretrain(bulk, config=CONFIG, n_jobs=n_jobs) for n_jobs in (1, 2))
-    assert one.checksum == two.checksum
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_three_threads_find_what_one_finds(cells, cells_metacells, prior, tmp_path, threads, with_prior):
+    options = {"metacells": cells_metacells, "prior": prior if with_prior else None}
+    one = fit(cells, store=tmp_path / "one", **options)
+    threads(3)
+    assert_identical(one, fit(cells, store=tmp_path / "three", **options))
+    assert torch.get_num_threads() == 3
+
+
+def test_pretraining_in_two_processes_and_two_threads(bulk, threads):
+    checksums = {lg.tl.pretrain(bulk, config=CONFIG, n_jobs=n_jobs).checksum for n_jobs in (1, 2)}
+    threads(2)
+    checksums.add(lg.tl.pretrain(bulk, config=CONFIG).checksum)
+    assert len(checksums) == 1
 
 
 @pytest.mark.parametrize("with_prior", [False, True])
@@ -87,6 +99,8 @@ def test_a_cluster_finds_the_same_though_a_worker_is_lost(
 class Unlucky:
     """A job that fails at one of its blocks."""
 
+    on_cpu = True
+
     def __call__(self, number):
         if number == 2:
             msg = "no luck with block 2"
@@ -94,10 +108,20 @@ class Unlucky:
         return {"number": torch.tensor([number])}
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_error_in_a_block_arrives(n_jobs):
+@pytest.mark.parametrize(("n_jobs", "n_threads"), [(1, 1), (1, 2), (2, 1)])
+def test_an_error_in_a_block_arrives(n_jobs, n_threads, threads):
+    threads(n_threads)
     with pytest.raises(ArithmeticError, match="no luck with block 2"):
         list(Workers(n_jobs).solve(Unlucky(), range(4)))
+    assert torch.get_num_threads() == n_threads
+
+
+def test_threads_are_given_back_when_no_more_is_asked_for(threads):
+    threads(2)
+    found = Workers().solve(Unlucky(), [0, 1, 3, 4])
+    assert next(found)[0] == 0
+    found.close()
+    assert torch.get_num_threads() == 2
 
 
 def test_an_error_on_a_cluster_arrives(cluster):
@@ -106,8 +130,10 @@ def test_an_error_on_a_cluster_arrives(cluster):
         list(Workers(client=cluster).solve(Unlucky(), range(4)))
 
 
-def test_results_come_in_order():
-    found = list(Workers(2).solve(Unlucky(), [5, 3, 4, 7]))
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_results_come_in_order(n_jobs, threads):
+    threads(2)
+    found = list(Workers(n_jobs).solve(Unlucky(), [5, 3, 4, 7]))
     assert [(number, int(result["number"])) for number, result in found] == [(5, 5), (3, 3), (4, 4), (7, 7)]
 
 

@@ -6,9 +6,9 @@ from linger.nn._ensemble import Activation, Inputs, Layers, Weights, forward, pr
 from linger.nn._fisher import Fisher, fisher_information, n_weights, normalized
 from linger.nn._init import hashed_uniform, initial_weights, name_hash
 from linger.nn._losses import Anchor, MotifGraph, ewc_penalty, l1_penalty, manifold_penalty, motif_graph
-from linger.nn._matmul import matmul_t
 from linger.nn._pair_network import PairNetwork
 from linger.nn._perturb import Change, change, gradient_moments, screen
+from linger.nn._products import fast_products, matmul_t
 from linger.nn._shapley import Shapley, shapley, shapley_values
 from linger.nn._train import Trained, train
 from linger.nn._train_pairs import score_pairs, train_pairs
@@ -28,6 +28,7 @@ __all__ = [
     "Weights",
     "change",
     "ewc_penalty",
+    "fast_products",
     "fisher_information",
     "forward",
     "gradient_moments",

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from linger.nn._ensemble import Weights
+from linger.nn._products import fast_products
 
 
 @torch.no_grad()
+@fast_products()
 def weight_correlation(weights: Weights) -> Tensor:
     """Return the Pearson correlation of the first-layer weights of every RE and TF of every gene, G x P x T.
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from linger.nn._matmul import matmul_t
+from linger.nn._products import fast_products, matmul_t
 
 Activation = Literal["relu", "sigmoid", "tanh"]
 
@@ -22,7 +22,7 @@ class Inputs(NamedTuple):
     """Standardised inputs of a block of G genes over M samples."""
 
     tf: Tensor
-    """TF expression, T x M, shared by all genes."""
+    """TF expression, T x M, shared by all genes. In bfloat16, its products and those of Shapley values are computed in bfloat16."""
     re: Tensor
     """RE accessibility, G x (1 + P) x M. Row 0 is 1 (its weight is the bias); rows past a gene's own REs are 0."""
     own_gene: Tensor
@@ -99,6 +99,7 @@ def forward(weights: Weights, inputs: Inputs, activation: Activation) -> Layers:
     return Layers(z1, a1, z2, a2, torch.baddbmm(weights.b3, weights.w3, a2))
 
 
+@fast_products()
 def predict(weights: Weights, inputs: Inputs, activation: Activation = "relu") -> Tensor:
     """Return the prediction for every gene and sample.
 

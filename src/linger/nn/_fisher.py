@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from linger.nn._ensemble import Activation, Inputs, Weights, forward, n_varying
-from linger.nn._matmul import matmul_t
+from linger.nn._products import fast_products, matmul_t
 from linger.nn._train import pull_back
 
 
@@ -22,6 +22,7 @@ class Fisher(NamedTuple):
 
 
 @torch.no_grad()
+@fast_products()
 def fisher_information(
     weights: Weights,
     inputs: Inputs,
@@ -90,4 +91,4 @@ def n_weights(inputs: Inputs, n_hidden: int) -> Tensor:
     n_hidden
         Units of the first hidden layer.
     """
-    return n_varying(inputs).to(inputs.tf.dtype) * n_hidden
+    return n_varying(inputs).to(inputs.re.dtype) * n_hidden

@@ -89,7 +89,7 @@ def initial_weights(
     Weights of the G networks.
     """
     h1, h2 = hidden
-    dtype, device = inputs.tf.dtype, inputs.tf.device
+    dtype, device = inputs.re.dtype, inputs.re.device
     with np.errstate(over="ignore"):
         seeded = _mix(genes + np.uint64(seed % 2**63) * _STEP)
 

@@ -100,12 +100,12 @@ def l1_penalty(weights: Weights) -> Tensor:
     return torch.stack([part.abs().sum((1, 2)) for part in parts]).sum(0)
 
 
-def add_l1_gradient(gradient: Weights, weights: Weights, weight: float) -> None:
-    """Add ``weight`` times the (sub)gradient of :func:`l1_penalty` to `gradient`; 0 at 0."""
-    gradient.tf.add_(weights.tf.sign(), alpha=weight)
-    gradient.re[:, :, 1:].add_(weights.re[:, :, 1:].sign(), alpha=weight)
-    gradient.w2.add_(weights.w2.sign(), alpha=weight)
-    gradient.w3.add_(weights.w3.sign(), alpha=weight)
+def set_l1_gradient(gradient: Weights, weights: Weights) -> None:
+    """Set `gradient` to the (sub)gradient of :func:`l1_penalty`; 0 at 0."""
+    for values, found in zip(weights, gradient, strict=True):
+        torch.sign(values, out=found)
+    for bias in (gradient.re[:, :, 0], gradient.b2, gradient.b3):
+        bias.zero_()
 
 
 def ewc_penalty(weights: Weights, anchor: Anchor) -> Tensor:

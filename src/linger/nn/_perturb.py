@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Weights, forward
+from linger.nn._products import fast_products
 
 
 class Change(NamedTuple):
@@ -19,6 +20,7 @@ class Change(NamedTuple):
     """After minus before, G x M; exactly 0 where no input of the gene changes."""
 
 
+@fast_products()
 def change(
     weights: Weights,
     inputs: Inputs,
@@ -48,6 +50,7 @@ def change(
     return Change(before.y[:, 0], _rest(weights, z1, activation)[:, 0] - before.y[:, 0])
 
 
+@fast_products()
 def screen(
     weights: Weights,
     inputs: Inputs,
@@ -109,6 +112,7 @@ def _rest(weights: Weights, z1: Tensor, activation: Activation) -> Tensor:
     return torch.baddbmm(weights.b3, weights.w3, a2)
 
 
+@fast_products()
 def gradient_moments(
     weights: Weights, inputs: Inputs, average: Tensor, activation: Activation = "relu"
 ) -> tuple[Tensor, Tensor]:

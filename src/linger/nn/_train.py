@@ -15,14 +15,14 @@ from linger.nn._losses import (
     Anchor,
     MotifGraph,
     add_ewc_gradient,
-    add_l1_gradient,
     add_manifold_gradient,
     ewc_penalty,
     freeze_anchored,
     l1_penalty,
     manifold_penalty,
+    set_l1_gradient,
 )
-from linger.nn._matmul import matmul_t
+from linger.nn._products import add_matmul_t, fast_products
 
 
 class Trained(NamedTuple):
@@ -34,6 +34,7 @@ class Trained(NamedTuple):
 
 
 @torch.no_grad()
+@fast_products()
 def train(
     weights: Weights,
     inputs: Inputs,
@@ -101,6 +102,7 @@ def train(
         msg = "manifold > 0 needs the motif graph of the block."
         raise ValueError(msg)
     penalties = (_AuthorsPenalties if authors else _Penalties)(l1, manifold, graph, ewc, anchor)
+    gradient = Weights(*(torch.zeros_like(w) for w in weights))
     moments = [[torch.zeros_like(w) for w in weights] for _ in range(2)]
     steps = [torch.zeros((), device=w.device) for w in weights]
     loss = torch.full((len(targets), epochs), torch.nan, dtype=targets.dtype)
@@ -110,7 +112,7 @@ def train(
         weighted = residual if sample_weights is None else residual * sample_weights
         if epoch % record_every == 0 or epoch == epochs - 1:
             loss[:, epoch] = ((residual * weighted).mean(1) + penalties.value(weights)).cpu()
-        gradient = _gradient(weights, inputs, layers, weighted, activation)
+        _set_gradient(gradient, weights, inputs, layers, weighted, activation, l1=0.0 if authors else l1)
         penalties.add_gradient(gradient, weights)
         gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0
         rate = learning_rate * (1 - epoch / epochs) if decay else learning_rate
@@ -164,8 +166,7 @@ class _Penalties(NamedTuple):
         return total
 
     def add_gradient(self, gradient: Weights, weights: Weights) -> None:
-        if self.l1:
-            add_l1_gradient(gradient, weights, self.l1)
+        """Add the gradient of all terms but l1, which :func:`_set_gradient` takes along."""
         if self.manifold and self.graph is not None:
             add_manifold_gradient(gradient, weights, self.graph, self.manifold)
         if self.anchor is None or not self.ewc:
@@ -195,19 +196,27 @@ class _AuthorsPenalties(_Penalties):
             add_similarity_gradient(gradient, self.anchor, self.ewc)
 
 
-def _gradient(weights: Weights, inputs: Inputs, layers: Layers, residual: Tensor, activation: Activation) -> Weights:
-    """Gradient of the mean squared error with respect to all weights, by the chain rule."""
-    n_genes, n_hidden, n_tfs = weights.tf.shape
+def _set_gradient(
+    gradient: Weights,
+    weights: Weights,
+    inputs: Inputs,
+    layers: Layers,
+    residual: Tensor,
+    activation: Activation,
+    *,
+    l1: float,
+) -> None:
+    """Set `gradient` to that of mean squared error and l1 term with respect to all weights, by the chain rule."""
     d3 = residual[:, None, :] * (2 / residual.shape[1])
     d1, d2 = pull_back(weights, layers, d3, activation)
-    return Weights(
-        matmul_t(d1.view(n_genes * n_hidden, -1), inputs.tf).view(n_genes, n_hidden, n_tfs),
-        torch.bmm(d1, inputs.re.transpose(1, 2)),
-        torch.bmm(d2, layers.a1.transpose(1, 2)),
-        d2.sum(2, keepdim=True),
-        torch.bmm(d3, layers.a2.transpose(1, 2)),
-        d3.sum(2, keepdim=True),
-    )
+    if l1:
+        set_l1_gradient(gradient, weights)
+    add_matmul_t(gradient.tf.flatten(0, 1), d1.flatten(0, 1), inputs.tf, beta=l1)
+    gradient.re.baddbmm_(d1, inputs.re.transpose(1, 2), beta=l1)
+    gradient.w2.baddbmm_(d2, layers.a1.transpose(1, 2), beta=l1)
+    gradient.w3.baddbmm_(d3, layers.a2.transpose(1, 2), beta=l1)
+    torch.sum(d2, 2, keepdim=True, out=gradient.b2)
+    torch.sum(d3, 2, keepdim=True, out=gradient.b3)
 
 
 def pull_back(weights: Weights, layers: Layers, d3: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:

@@ -73,12 +73,12 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """The blocks of a design, made when asked for, with all tensors on `device`."""
+    """The blocks of a design, made when asked for, with all tensors on `device` and the TFs in `precision`."""
 
-    def __init__(self, data: BlockData, device: torch.device) -> None:
+    def __init__(self, data: BlockData, device: torch.device, precision: torch.dtype = torch.float32) -> None:
         self.data, self.device = data, device
         # memory of torch's own, aligned in the same way in every process: products may differ in the last bit otherwise
-        self._tf = torch.from_numpy(data.tf).clone().to(device)
+        self._tf = torch.from_numpy(data.tf).clone().to(device, precision)
         self._re = torch.from_numpy(data.re).to(device)
 
     def __getitem__(self, number: int) -> Block:

@@ -11,6 +11,7 @@ from linger._memory import available_memory
 if TYPE_CHECKING:
     from linger._config import FitConfig
     from linger.tl._design import Design
+    from linger.tl._workers import Workers
 
 _PROCESS = 450_000_000
 """Bytes of another process of this package before it does anything."""
@@ -56,7 +57,7 @@ def shapley_operations(sizes: Sizes, config: FitConfig) -> int:
     return int((n_genes * 2 * pairs * config.hidden[0] * (sizes.n_tfs + width)).sum())
 
 
-def memory(sizes: Sizes, config: FitConfig, *, n_jobs: int) -> dict[str, int]:
+def memory(sizes: Sizes, config: FitConfig, workers: Workers) -> dict[str, int]:
     """Return the bytes that a fit takes beside the data, by what takes them at the worst moment."""
     n_genes, width = sizes.widths(config.block_size)
     samples = sizes.n_peaks * sizes.n_metacells
@@ -73,7 +74,7 @@ def memory(sizes: Sizes, config: FitConfig, *, n_jobs: int) -> dict[str, int]:
         "metacells": (36 if config.n_folds else 28) * samples,
         # alpha, and what is kept of it, laid out; 5 bytes for gamma and its sign
         "strengths": int((9 + 40 * config.binding_share) * pairs) + 5 * len(sizes.n_res) * sizes.n_tfs,
-        "networks": n_jobs * block + (_PROCESS * n_jobs if n_jobs > 1 else 0),
+        "networks": workers.at_once * block + (_PROCESS * workers.n_jobs if workers.n_jobs > 1 else 0),
     }
 
 
@@ -87,7 +88,7 @@ def disk(sizes: Sizes, config: FitConfig) -> int:
     return (4 * first + 5) * n_inputs + upper + values + 4 * sizes.n_peaks * sizes.n_tfs
 
 
-def check_memory(sizes: Sizes, config: FitConfig, *, n_jobs: int) -> None:
+def check_memory(sizes: Sizes, config: FitConfig, workers: Workers) -> None:
     """Refuse a fit that memory cannot hold.
 
     Raises
@@ -95,7 +96,7 @@ def check_memory(sizes: Sizes, config: FitConfig, *, n_jobs: int) -> None:
     MemoryError
         With what it needs, what there is, and what to reduce.
     """
-    parts, available = memory(sizes, config, n_jobs=n_jobs), available_memory()
+    parts, available = memory(sizes, config, workers), available_memory()
     needed = sum(parts.values())
     if needed <= available:
         return

@@ -51,6 +51,11 @@ class Trainer(NamedTuple):
     refine: bool = True
     """Whether to train at all; else networks stay as they start."""
 
+    @property
+    def precision(self) -> torch.dtype:
+        """Type of the large products' inputs."""
+        return torch.bfloat16 if self.config.precision == "bfloat16" else torch.float32
+
     def train(self, block: Block, keys: Keys) -> nn.Trained:
         """Train one block from its starting weights."""
         return self.train_from(block, *self.start(block, keys))
@@ -95,7 +100,8 @@ class Trainer(NamedTuple):
 
     def data(self, design: Design, samples: Samples) -> BlockData:
         """Return what the blocks of a design are cut from."""
-        return BlockData.of(design, samples, block_size=self.config.block_size, manifold=self.config.manifold > 0)
+        block_size = self.config.block_size * (1 if self.device.type == "cpu" else 16)
+        return BlockData.of(design, samples, block_size=block_size, manifold=self.config.manifold > 0)
 
 
 class Keys(NamedTuple):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import psutil
-import torch
 from scipy import sparse
 
 from linger import nn
@@ -22,10 +24,10 @@ from linger.tl._blocks import Blocks
 from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
 from linger.tl._design import Design, Samples, Standardized, make_design
 from linger.tl._ensemble import Keys, Trainer, at_columns, background_columns, find_device
-from linger.tl._workers import Workers
+from linger.tl._workers import Workers, one_thread_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mudata import MuData
 
@@ -41,7 +43,7 @@ class Estimate:
     operations
         Floating-point operations of training and Shapley values, folds of the cross-validation included.
     rate
-        Operations a second of one process, measured on one block of genes.
+        Operations a second, measured on as many blocks of genes as are solved at once.
     seconds
         Time from the call to the networks.
     memory
@@ -132,7 +134,7 @@ def estimate(
     True
     """
     config = FitConfig() if config is None else config
-    n_jobs = Workers.of(n_jobs, None).n_jobs
+    workers = Workers.of(n_jobs, None)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
     if motifs is not None:
         design = design._replace(affinity=_some_affinity(design) if motifs else None)
@@ -140,11 +142,11 @@ def estimate(
         mdata, metacells, config.n_folds, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer
     )
     sizes = Sizes.of(design, n_metacells)
-    training, explaining = _time_networks(design, sizes, Trainer(config, find_device(device), 0), n_jobs)
+    training, explaining = _time_networks(design, sizes, Trainer(config, find_device(device), 0), workers)
     rounds = 1 + config.n_folds
     operations = rounds * training_operations(sizes, config) + shapley_operations(sizes, config)
     networks = rounds * training + explaining
-    needed = memory(sizes, config, n_jobs=n_jobs)
+    needed = memory(sizes, config, workers)
     return Estimate(
         n_genes=len(design.genes),
         n_tfs=len(design.tfs),
@@ -152,7 +154,7 @@ def estimate(
         n_metacells=n_metacells,
         operations=operations,
         rate=operations / networks,
-        seconds=networks / n_jobs + making,
+        seconds=networks + making,
         memory=psutil.Process().memory_info().rss + sum(needed.values()),
         available_memory=available_memory(),
         disk=disk(sizes, config),
@@ -171,31 +173,37 @@ def _time_metacells(mdata: MuData, metacells: MuData | None, n_folds: int, **set
     return (made if metacells is None else metacells).n_obs, times * (time.perf_counter() - begin)
 
 
-def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, n_jobs: int) -> tuple[float, float]:
-    """Return the seconds of training and of explaining all genes in one process, from those of one block of typical width."""
+def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, workers: Workers) -> tuple[float, float]:
+    """Return the seconds of training and of explaining all genes, from those of a block of typical width that all workers do at once."""
     rows = _typical_rows(sizes, trainer.config.block_size)
     part = _cut(design, rows)
-    block = Blocks(trainer.data(part, _random_samples(part, sizes.n_metacells)), trainer.device)[0]
+    block = Blocks(trainer.data(part, _random_samples(part, sizes.n_metacells)), trainer.device, trainer.precision)[0]
     background = at_columns(block.inputs, background_columns(sizes.n_metacells, trainer))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // n_jobs))
-    try:
-        trainer._replace(config=replace(trainer.config, epochs=2)).train(block, Keys.of(part))  # warms up
-        begin = time.perf_counter()
-        weights = trainer.train(block, Keys.of(part)).weights
-        weights.b3.cpu()  # waits for the device
-        trained = time.perf_counter()
-        nn.shapley(weights, block.inputs, background, activation=trainer.config.activation).tf.cpu()
-        explained = time.perf_counter()
-    finally:
-        torch.set_num_threads(threads)
+    keys, networks = Keys.of(part), []
+
+    def train(trainer: Trainer) -> None:
+        networks.append(trainer.train(block, keys).weights)
+        networks[-1].b3.cpu()  # waits for the device
+
+    def explain() -> None:
+        nn.shapley(networks[-1], block.inputs, background, activation=trainer.config.activation).tf.cpu()
+
+    at_once = workers.at_once if trainer.device.type == "cpu" else 1
+    _seconds_each(partial(train, trainer._replace(config=replace(trainer.config, epochs=2))), at_once)  # warms up
+    training, explaining = (_seconds_each(task, at_once) for task in (partial(train, trainer), explain))
     measured = Sizes.of(part, sizes.n_metacells)
     return (
-        (trained - begin) * training_operations(sizes, trainer.config) / training_operations(measured, trainer.config),
-        (explained - trained)
-        * shapley_operations(sizes, trainer.config)
-        / shapley_operations(measured, trainer.config),
+        training * training_operations(sizes, trainer.config) / training_operations(measured, trainer.config),
+        explaining * shapley_operations(sizes, trainer.config) / shapley_operations(measured, trainer.config),
     )
+
+
+def _seconds_each(task: Callable[[], None], at_once: int) -> float:
+    """Do something several times at once, and return the seconds over the number of times."""
+    with one_thread_each() if at_once > 1 else nullcontext():
+        begin = time.perf_counter()
+        joblib.Parallel(n_jobs=at_once, backend="threading")(joblib.delayed(task)() for _ in range(at_once))
+        return (time.perf_counter() - begin) / at_once
 
 
 def _typical_rows(sizes: Sizes, block_size: int) -> np.ndarray:

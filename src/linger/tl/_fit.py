@@ -164,7 +164,7 @@ def fit(
         raise ValueError(msg)
     if metacells is None:
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
-    check_memory(Sizes.of(design, metacells.n_obs), config, n_jobs=workers.n_jobs)
+    check_memory(Sizes.of(design, metacells.n_obs), config, workers)
     design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     match = None if known is None else _match(known, mdata, design, config, chain)
     if match is not None and not refine:

@@ -43,7 +43,12 @@ class Job:
     @cached_property
     def blocks(self) -> Blocks:
         """The blocks, on the device."""
-        return Blocks(self.data, self.trainer.device)
+        return Blocks(self.data, self.trainer.device, self.trainer.precision)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether blocks can be solved side by side."""
+        return self.trainer.device.type == "cpu"
 
     def __call__(self, number: int) -> Found:
         """Solve one block."""

@@ -1,10 +1,15 @@
-"""Who solves the blocks of a job: this process, others on this machine, or those of a dask cluster."""
+"""Who solves the blocks of a job: threads of this process, other processes on this machine, or those of a dask cluster.
+
+On CPUs a block has one thread, and blocks are solved side by side: threads that share a product wait for each other, and sums that are
+shared out differ in the last bits from those that are not.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Workers(NamedTuple):
-    """Who solves the blocks. Whoever does, the results are the same to the last bit if each has as many threads."""
+    """Who solves the blocks. Whoever does, the results are the same to the last bit."""
 
     n_jobs: int = 1
-    """Processes on this machine."""
+    """Processes on this machine; 1 is this one, with all its threads."""
     client: Client | None = None
     """Client of a dask cluster, which then does the work."""
 
@@ -47,6 +52,13 @@ class Workers(NamedTuple):
             raise ValueError(msg)
         return cls(joblib.effective_n_jobs(n_jobs), client)
 
+    @property
+    def at_once(self) -> int:
+        """Number of blocks that the CPUs of this machine solve at once."""
+        if self.client is not None:
+            return 1
+        return self.n_jobs if self.n_jobs > 1 else torch.get_num_threads()
+
     def solve(self, job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
         """Yield number and results of some blocks of a job, in their order."""
         if self.client is not None:
@@ -56,19 +68,35 @@ class Workers(NamedTuple):
 
 
 def _solve_here(job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
-    for number in numbers:
-        yield number, job(number)
+    """Solve as many blocks at a time as torch has threads; a GPU solves one at a time."""
+    threads = min(torch.get_num_threads(), len(numbers)) if job.on_cpu else 1
+    with one_thread_each() if job.on_cpu else nullcontext():
+        if threads <= 1:
+            yield from ((number, job(number)) for number in numbers)
+        else:
+            parallel = joblib.Parallel(n_jobs=threads, backend="threading", return_as="generator", batch_size=1)
+            yield from zip(numbers, parallel(joblib.delayed(job)(number) for number in numbers), strict=True)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let torch use one thread in every thread that calls it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # new threads start with what was set last
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _solve_in_processes(job: Job, numbers: Sequence[int], n_jobs: int) -> Generator[tuple[int, Found], None, None]:
     """Write the job to disk once, from where all processes map its arrays into memory."""
-    threads = max(1, torch.get_num_threads() // n_jobs)
     with TemporaryDirectory(prefix="linger-job-", ignore_cleanup_errors=True) as folder:
         path = str(Path(folder) / "job")
         joblib.dump(job, path)
-        with joblib.parallel_config("loky", inner_max_num_threads=threads):
+        with joblib.parallel_config("loky", inner_max_num_threads=1):
             parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-        tasks = (joblib.delayed(_solve_stored)(path, number, threads) for number in numbers)
+        tasks = (joblib.delayed(_solve_stored)(path, number) for number in numbers)
         for number, arrays in zip(numbers, parallel(tasks), strict=True):
             yield number, _as_tensors(arrays)
 
@@ -80,7 +108,7 @@ def _solve_on_cluster(job: Job, numbers: Sequence[int], client: Client) -> Gener
     ):  # of a large graph: the scheduler keeps the job, which is how it outlives any worker
         warnings.simplefilter("ignore", UserWarning)
         sent = client.submit(_same, job, pure=False)
-    futures = deque(client.submit(_solve_with_threads, sent, number, 1, pure=False) for number in numbers)
+    futures = deque(client.submit(_solve_alone, sent, number, pure=False) for number in numbers)
     try:
         for number in numbers:
             yield number, _as_tensors(futures[0].result())
@@ -93,8 +121,8 @@ def _same(job: Job) -> Job:
     return job
 
 
-def _solve_stored(path: str, number: int, threads: int) -> dict[str, np.ndarray]:
-    return _solve_with_threads(_read_job(path), number, threads)
+def _solve_stored(path: str, number: int) -> dict[str, np.ndarray]:
+    return _solve_alone(_read_job(path), number)
 
 
 @lru_cache(maxsize=1)
@@ -102,9 +130,9 @@ def _read_job(path: str) -> Job:
     return joblib.load(path, mmap_mode="c")
 
 
-def _solve_with_threads(job: Job, number: int, threads: int) -> dict[str, np.ndarray]:
+def _solve_alone(job: Job, number: int) -> dict[str, np.ndarray]:
     """Solve a block in a process of its own."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     return {name: values.cpu().numpy() for name, values in job(number).items()}
 
 

@@ -1,0 +1,104 @@
+"""Matrix products by the fastest engine there is.
+
+torch hands float32 products to MKL, which uses half the vector width on AMD's processors, or, where it may compute in bfloat16, to
+oneDNN, which uses all of it on any. Without matrix units for bfloat16 (AMX) oneDNN computes in float32 all the same, so that there the
+permission costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+_LOCK = Lock()
+_users, _before = 0, ""
+
+
+@contextmanager
+def fast_products() -> Iterator[None]:
+    """Let oneDNN compute float32 products on the CPU, where it keeps their precision; also a decorator."""
+    if not _keeps_precision():
+        yield
+        return
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    """Give the permission, which is one for all threads, when the first asks for it."""
+    global _users, _before
+    with _LOCK:
+        if not _users:
+            settings = _settings()
+            _before, settings.fp32_precision = settings.fp32_precision, "bf16"
+        _users += 1
+
+
+def _leave() -> None:
+    """Take it back after the last."""
+    global _users
+    with _LOCK:
+        _users -= 1
+        if not _users:
+            _settings().fp32_precision = _before
+
+
+def _settings() -> ModuleType:
+    return torch.backends.mkldnn.matmul  # type: ignore[no-any-return]
+
+
+@cache
+def _keeps_precision() -> bool:
+    """Return whether products are as exact with the permission: tried with values that bfloat16 cannot hold."""
+    if not (torch.backends.mkldnn.is_available() and hasattr(torch.backends.mkldnn, "matmul")):  # type: ignore[no-untyped-call]
+        return False
+    exact = torch.full((4, 64, 64), 1 + 2**-12)
+    settings = _settings()
+    before, settings.fp32_precision = settings.fp32_precision, "bf16"
+    try:
+        products = torch.bmm(exact, exact), torch.mm(exact[0], exact[0])
+    finally:
+        settings.fp32_precision = before
+    return all(torch.allclose(found, torch.tensor(64 * (1 + 2**-12) ** 2), rtol=1e-6) for found in products)
+
+
+def matmul_t(a: Tensor, b: Tensor) -> Tensor:
+    """Return ``a @ b.T``, computed in the precision of `b`.
+
+    Parameters
+    ----------
+    a, b
+        Matrices, n x k and m x k.
+
+    Returns
+    -------
+    Matrix, n x m, of the precision of `a`.
+    """
+    return torch.mm(a, b.T) if a.dtype == b.dtype else torch.mm(a.to(b.dtype), b.T).to(a.dtype)
+
+
+def add_matmul_t(out: Tensor, a: Tensor, b: Tensor, *, beta: float) -> None:
+    """Set `out` to ``beta * out + a @ b.T``, the product computed in the precision of `b`.
+
+    Parameters
+    ----------
+    out
+        Matrix, n x m, changed in place.
+    a, b
+        Matrices, n x k and m x k.
+    beta
+        What remains of `out`; with 0 its content does not matter.
+    """
+    if a.dtype == b.dtype:
+        out.addmm_(a, b.T, beta=beta)
+    else:
+        out.mul_(beta).add_(matmul_t(a, b))
