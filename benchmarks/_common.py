@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 
 import linger as lg
 
@@ -64,3 +66,27 @@ def peer_python(folder):
     for wanted in (["torch==2.13.0"], ["LingerGRN==1.117", "psutil"]):
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
     return python
+
+
+class PeakMemory(threading.Thread):
+    """Follows the memory of this process and its children (shared pages counted once, as far as the system tells)."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.peak, self._done = 0, threading.Event()
+
+    def run(self):
+        process = psutil.Process()
+        while not self._done.wait(0.05):
+            total = process.memory_info().rss
+            for child in process.children(recursive=True):
+                try:
+                    total += child.memory_full_info().uss
+                except psutil.Error:
+                    continue
+            self.peak = max(self.peak, total)
+
+    def stop(self):
+        self._done.set()
+        self.join()
+        return self.peak

@@ -13,38 +13,13 @@ import itertools
 import multiprocessing
 import os
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
 
-import psutil
+from _common import PeakMemory
 
 TARGETS = {"time": 1.5, "memory": 1.3, "disk": 1.3}
-
-
-class PeakMemory(threading.Thread):
-    """Follows the memory of this process and its children (shared pages counted once, as far as the system tells)."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.peak, self._done = 0, threading.Event()
-
-    def run(self):
-        process = psutil.Process()
-        while not self._done.wait(0.05):
-            total = process.memory_info().rss
-            for child in process.children(recursive=True):
-                try:
-                    total += child.memory_full_info().uss
-                except psutil.Error:
-                    continue
-            self.peak = max(self.peak, total)
-
-    def stop(self):
-        self._done.set()
-        self.join()
-        return self.peak
 
 
 def compare(options, n_folds, n_jobs):
