@@ -75,3 +75,24 @@ def test_networks_beat_baselines_on_simulated_data():
     for kind, rivals in beaten.items():
         for rival in [*rivals, "random"]:
             assert auroc.loc[kind, "linger"] > auroc.loc[kind, rival] + 0.015, (kind, rival)
+
+
+def test_genes_that_were_not_fitted_are_no_pairs_to_recover(fitted, toy_metacells):
+    """A network of some genes is not praised for telling them from those it never saw."""
+    genes = fitted["rna"].var_names[:15]
+    config = lg.FitConfig(epochs=2, n_folds=0)
+    part = lg.tl.fit(fitted, metacells=toy_metacells, genes=genes, config=config, copy=True)
+    for kind in ("trans", "cis", "binding"):
+        pairs = lg.bm.universe(part, kind=kind, only_fitted=True)
+        if kind != "binding":
+            network = lg.get.network(part, kind=kind)[["source", "target"]]
+            assert len(network.merge(pairs)) == len(network)
+            assert set(pairs["target"]) <= set(genes)
+        assert len(pairs) < len(lg.bm.universe(part, kind=kind))
+    truth = lg.get.network(part, kind="trans").sample(60, random_state=0).assign(weight=1)
+    table = lg.bm.recovery(part, toy_metacells, truth={"trans": truth}).set_index("method")
+    assert table.loc["random", "pooled_auroc"] == pytest.approx(0.5, abs=0.12)
+    assert table.loc["linger", "pooled_auroc"] < 0.75  # over all genes it would be about 0.9
+    del fitted["rna"].var["linger_fitted"]
+    with pytest.raises(KeyError, match="linger_fitted"):
+        lg.bm.universe(fitted, kind="cis", only_fitted=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._keys import D0, DEFAULT_KEY, DISTANCE, MOTIF, Kind, slot
+from linger._keys import D0, DEFAULT_KEY, DISTANCE, FITTED, MOTIF, Kind, slot
 from linger._validate import columns, modality, tf_mask
 from linger.bm._evaluate import true_edges
 from linger.get._graph import fitted_slot
@@ -141,7 +141,9 @@ def degree(pairs: pd.DataFrame, truth: pd.DataFrame, *, side: Literal["source", 
     return pairs[["source", "target"]].assign(weight=total.to_numpy() - own)
 
 
-def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str = "rna") -> pd.DataFrame:
+def universe(
+    mdata: MuData, *, kind: Kind, only_fitted: bool = False, key: str = DEFAULT_KEY, rna_key: str = "rna"
+) -> pd.DataFrame:
     """Return all pairs that a network of this kind could hold.
 
     Parameters
@@ -151,6 +153,9 @@ def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str 
     kind
         ``"trans"``: every TF with every linked gene but itself. ``"cis"``: linked peak-gene pairs. ``"binding"``: every TF with every
         linked peak.
+    only_fitted
+        Leave out genes without a network, and the peaks that are linked to no other: all networks and baselines over these pairs know
+        the same genes, where some were fitted only (``fit(genes=)``).
     key
         The ``key_added`` of the links.
     rna_key
@@ -162,6 +167,11 @@ def universe(mdata: MuData, *, kind: Kind, key: str = DEFAULT_KEY, rna_key: str 
     """
     rna = modality(mdata, rna_key)
     distance = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE]).tocoo()
+    if only_fitted:
+        columns(rna.var, [slot(key, FITTED)], f"{rna_key}.var", "lg.tl.fit(mdata)")
+        fitted = mdata.var_names.isin(rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)])
+        kept = fitted[distance.col]
+        distance = sparse.coo_array((distance.data[kept], (distance.row[kept], distance.col[kept])), distance.shape)
     linked_peaks, linked_genes = (np.unique(index) for index in (distance.row, distance.col))
     names = mdata.var_names.to_numpy()
     tfs = rna.var_names[tf_mask(rna, rna_key)]

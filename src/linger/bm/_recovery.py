@@ -31,7 +31,7 @@ def recovery(
     atac_key: str = "atac",
     rng: int = 0,
 ) -> pd.DataFrame:
-    """Compare fitted networks and baselines with the truth, all over the same pairs.
+    """Compare fitted networks and baselines with the truth, all over the same pairs: those of the fitted genes.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def recovery(
     names: dict[str, Any] = {"key": key, "rna_key": rna_key, "atac_key": atac_key}
     tables = []
     for kind in (kind for kind in KINDS if kind in truth):
-        pairs, ranked = universe(mdata, kind=kind, key=key, rna_key=rna_key), _RANKED[_UNIT[kind]]
+        pairs = universe(mdata, kind=kind, only_fitted=True, key=key, rna_key=rna_key)
+        ranked = _RANKED[_UNIT[kind]]
         rivals = baselines(pairs, truth[kind], mdata, metacells, side=ranked, kind=kind, rng=rng, **names)
         ours = {"linger": network(mdata, kind=kind, **names)}
         single = summarize(evaluate_all(ours, rivals, truth[kind], by=_UNIT[kind], pairs=pairs))
