@@ -40,6 +40,8 @@ def regulons(
 
     Trans strengths are quantile-normalised with every gene as a sample, so that a gene's TFs are compared by rank and no gene
     dominates because its network is large; then the strongest non-zero targets of every TF are taken (Yuan & Duren 2024, Methods).
+    Weights are therefore not those of :func:`linger.get.network`, and many are equal: a TF has
+    one weight for all genes among whose TFs it has the same rank.
     Ties go to the larger raw strength, then by name.
 
     Parameters

@@ -52,7 +52,7 @@ def metacells(
     groupby
         Column of ``obs`` with cell types, in the MuData or either modality; None treats all cells as one population.
     n_metacells
-        ``"sqrt"``: the paper's number per group. ``"auto"``: that number, but 200 in all where there are cells enough, since a
+        ``"sqrt"``: the paper's number per group. ``"auto"``: that number, but at least 200 in all where there are cells enough, since a
         few dozen metacells cannot train networks (385 cells give 20). ``"all"``: every cell, smoothed. An integer: that many in
         all, shared among groups by size.
     n_neighbors
