@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._groups import cell_groups, obs_column
+from linger._groups import MIN_CELLS, cell_groups, obs_column
 from linger._logging import logger
 from linger._mudata import new_mudata
 from linger._validate import paired
@@ -34,7 +34,7 @@ def metacells(
     use_rep: str | None = None,
     neighbors_key: str | None = None,
     labels: str | None = None,
-    min_cells: int = 10,
+    min_cells: int = MIN_CELLS,
     rna_key: str = "rna",
     atac_key: str = "atac",
     layer: str | None = None,
