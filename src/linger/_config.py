@@ -36,7 +36,7 @@ class FitConfig:
     n_background
         Metacells that stand for "input unknown" in the Shapley values.
     n_folds
-        Folds of the cross-validation behind ``rna.var["linger_r2"]``; 0 skips it, and with it about four fifths of the time.
+        Folds of the cross-validation behind ``rna.var["linger_r2"]``; 0 skips it, and with it about three quarters of the time.
     binding_share
         Share of TF-RE pairs, by strength, kept in ``varp`` beside those with a motif hit; networks of TFs without a motif rest on it. The
         store keeps all of them.

@@ -170,6 +170,17 @@ def known_names(names: Iterable[str], known: pd.Index, what: str) -> pd.Index:
     return index.unique()
 
 
+def known_tfs(names: str | Iterable[str], tfs: pd.Index, genes: pd.Index) -> pd.Index:
+    """Return `names` as an Index, or raise naming those that are no TFs, and apart from them `genes` that are not marked as such."""
+    listed = [names] if isinstance(names, str) or np.isscalar(names) else list(names)
+    unmarked = [name for name in listed if name in genes and name not in tfs]
+    if unmarked:
+        is_gene = "is a gene but not marked as a TF" if len(unmarked) == 1 else "are genes but not marked as TFs"
+        msg = f"{preview(unmarked)} {is_gene}. Name them with the other TFs in lg.pp.mark_tfs(mdata, tfs=[...]), and fit again."
+        raise KeyError(msg)
+    return known_names(listed, tfs, "TFs")
+
+
 def parse_peaks(adata: AnnData) -> pd.DataFrame:
     """Return chrom, start, end (0-based, half-open) of every peak, indexed by peak name.
 

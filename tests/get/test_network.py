@@ -111,3 +111,58 @@ def test_errors(fitted):
     fitted.varp["linger_trans"] = sparse.csr_matrix(fitted.varp["linger_trans"]) * np.nan
     with pytest.raises(ValueError, match=r"mdata\.update"):
         lg.get.network(fitted)
+
+
+def said(caplog):
+    return caplog.records[-1].getMessage() if caplog.records else ""
+
+
+def test_an_empty_network_says_why(fitted, caplog):
+    trans = lg.get.network(fitted, "trans", top=1)
+    tf, gene = trans.loc[0, ["source", "target"]]
+    lg.tl.group_means(fitted, "cell_type")
+    caplog.clear()
+    lg.get.network(fitted, "trans", tfs=tf, targets=gene)
+    assert not caplog.records  # there is one
+    assert lg.get.network(fitted, "trans", tfs=iter([tf]), targets=iter([gene]), min_z=1e9).empty
+    assert "below it" in said(caplog)
+    assert lg.get.network(fitted, "trans", group="type_1", tfs=tf, targets=gene, min_z=1e9).empty
+    assert "below the threshold" in said(caplog)
+
+    silent = fitted.copy()
+    silent["rna"].varm["linger_group_mean"][silent["rna"].var_names.get_loc(tf), 0] = 0
+    assert lg.get.network(silent, "trans", group="type_1", tfs=tf, targets=gene).empty
+    assert f"'{tf}' has no counts in 'type_1'" in said(caplog)
+
+    peaks = lg.get.network(fitted, "cis", targets=gene)["source"]
+    unscanned = fitted.copy()
+    at = np.isin(unscanned.var_names, peaks)
+    unscanned.varp["linger_motif"] = sparse.csr_matrix(
+        unscanned.varp["linger_motif"] @ sparse.diags((~at).astype(float))
+    )
+    unscanned["atac"].var["linger_gc"] = np.where(unscanned["atac"].var_names.isin(peaks), np.nan, 0.5)
+    for group in (None, ["type_1", "type_2"]):
+        assert lg.get.network(unscanned, "trans", group=group, tfs=tf, targets=gene).empty
+        assert f"No peak that regulates these genes has a motif of '{tf}'" in said(caplog)
+        assert f"{len(peaks)} of {fitted['atac'].n_vars} peaks were not scanned" in said(caplog)
+
+    unused = fitted.copy()
+    unused.varp["linger_trans"] = unused.varp["linger_trans"] * 0
+    assert lg.get.network(unused, "trans", tfs=tf).empty
+    assert "no strength to any of these TFs" in said(caplog)
+    unused.varp["linger_cis"] = unused.varp["linger_cis"] * 0
+    assert lg.get.network(unused, "cis", targets=gene).empty
+    assert "no strength to any of these peaks" in said(caplog)
+
+
+def test_a_gene_that_is_not_marked_as_a_tf_is_named(fitted):
+    gene = fitted["rna"].var_names[~fitted["rna"].var["is_tf"]][0]
+    for call in (
+        lambda: lg.get.network(fitted, tfs=gene),
+        lambda: lg.get.regulons(fitted, tfs=["TF1", gene]),
+        lambda: lg.get.target_overlap(fitted, [gene], tfs=[gene]),
+    ):
+        with pytest.raises(KeyError, match=rf"'{gene}' is a gene but not marked as a TF.*lg\.pp\.mark_tfs"):
+            call()
+    with pytest.raises(KeyError, match="1 of 1 TFs are unknown: 'nobody'"):
+        lg.get.network(fitted, tfs="nobody")

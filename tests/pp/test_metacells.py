@@ -113,8 +113,15 @@ def test_bad_groups(mdata):
     few = mdata.obs["cell_type"].astype(str)
     few.iloc[:3] = "rare"
     mdata.obs["few"] = few
-    with pytest.raises(ValueError, match=r"fewer than min_cells=10 cells: 'rare \(3\)'"):
+    with pytest.raises(
+        ValueError, match=r"1 group of 'few' has fewer than min_cells=10 cells: 'rare \(3\)'. Merge or drop it"
+    ):
         lg.pp.metacells(mdata, groupby="few")
+    two = few.copy()
+    two.iloc[3:5] = "rarer"
+    mdata.obs["two"] = two
+    with pytest.raises(ValueError, match=r"2 groups of 'two' have .* Merge or drop them"):
+        lg.pp.metacells(mdata, groupby="two")
     assert "rare" in set(lg.pp.metacells(mdata, groupby="few", min_cells=2).obs["few"])
     mdata.obs["holes"] = few.where(few != "rare")
     with pytest.raises(ValueError, match="3 cells have no 'holes'"):
@@ -159,3 +166,18 @@ def test_dense_and_other_formats_give_the_same(mdata):
             other[key].X = convert(mdata[key].X)
         for key, frame in frames(lg.pp.metacells(other, n_metacells=20)).items():
             pd.testing.assert_frame_equal(frame, expected[key])
+
+
+def test_a_column_of_a_modality_goes_by_either_name(mdata):
+    for obs in (mdata.obs, *(adata.obs for adata in mdata.mod.values())):
+        del obs["cell_type"]
+    mdata["rna"].obs["kind"] = np.repeat(["a", "b"], [100, mdata.n_obs - 100])
+    expected = lg.pp.metacells(mdata, groupby="kind")
+    mdata.obs = mdata.obs[[]]  # as with mudata.set_options(pull_on_update=False)
+    found = lg.pp.metacells(mdata, groupby="rna:kind")
+    assert found.obs["rna:kind"].tolist() == expected.obs["kind"].tolist()
+    mdata.obs["rna:kind"] = mdata["rna"].obs["kind"]  # as pulled
+    with pytest.raises(KeyError) as error:
+        lg.pp.metacells(mdata, groupby="type")
+    assert "'kind'" in str(error.value)
+    assert "rna:kind" not in str(error.value)

@@ -327,3 +327,20 @@ def test_one_peak_one_tf_one_gene(linked):
     metacells = lg.pp.metacells(tiny, n_metacells=50, n_neighbors=5)
     lg.tl.fit(tiny, metacells=metacells, genes=gene, config=QUICK)
     assert tiny["rna"].var.loc[gene, "linger_fitted"]
+
+
+def test_small_groups_are_refused_before_any_work_and_can_be_kept(monkeypatch):
+    mdata = lg.ds.toy()
+    lg.pp.link_peaks(mdata)
+    types = mdata.obs["cell_type"].astype(str)
+    types.iloc[:6] = "rare"
+    mdata.obs["few"] = types
+    config = lg.FitConfig(epochs=2, n_folds=0)
+    with monkeypatch.context() as patch:
+        patch.setattr("linger.tl._fit.make_metacells", lambda *_, **__: pytest.fail("cells were averaged"))
+        with pytest.raises(
+            ValueError, match=r"'rare \(6\)'.*metacells=lg\.pp\.metacells\(mdata, groupby='few', min_cells="
+        ):
+            lg.tl.fit(mdata, groupby="few", config=config)
+    lg.tl.fit(mdata, metacells=lg.pp.metacells(mdata, groupby="few", min_cells=5), config=config)
+    assert "rare" in lg.get.groups(mdata)

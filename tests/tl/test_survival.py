@@ -115,3 +115,33 @@ def test_missing_values_and_errors(caplog):
     table = constant.uns["linger"]["survival"].set_index("tf")
     assert np.isnan(table.loc["TF1", "p_value"])
     assert table["p_adj"].notna().sum() == 19
+
+
+def test_a_test_of_other_samples_or_activity_is_not_shown():
+    cells = samples(5, n=80, effect=1.0)
+    lg.tl.survival(cells, "time", event="died")
+    fewer, shuffled = cells[:20].copy(), cells.copy()
+    shuffled.obsm["score_linger"]["TF0"] = np.random.default_rng(0).permutation(cells.obsm["score_linger"]["TF0"])
+    for stale in (fewer, shuffled):
+        with pytest.raises(ValueError, match=r"Test again: lg\.tl\.survival"):
+            lg.get.survival_curves(stale, "TF0")
+        with pytest.raises(ValueError, match="Test again"):
+            lg.pl.survival(stale, "TF0")
+        lg.tl.survival(stale, "time", event="died")
+        lg.get.survival_curves(stale, "TF0")
+    cells.obsm["score_linger"]["new"] = cells.obsm["score_linger"]["TF1"]
+    with pytest.raises(ValueError, match="Test again"):
+        lg.get.survival_curves(cells, "new")
+
+
+def test_survival_of_an_earlier_activity_is_dropped():
+    cells = samples(6)
+    genes = ad.AnnData(np.random.default_rng(0).random((60, 30)), obs=cells.obs)
+    genes.obsm["score_linger"] = cells.obsm["score_linger"]
+    lg.tl.survival(genes, "time", event="died")
+    genes.uns["linger"]["kept"] = 1
+    net = pd.DataFrame({"source": "TF0", "target": genes.var_names[:10]})
+    lg.tl.tf_activity(genes, net)
+    assert list(genes.uns["linger"]) == ["kept"]
+    with pytest.raises(KeyError, match=r"lg\.tl\.survival"):
+        lg.get.survival_curves(genes, "TF0")

@@ -24,7 +24,7 @@ from linger._keys import (
     Kind,
     slot,
 )
-from linger._validate import known_names, modality, positions, tf_mask
+from linger._validate import known_names, known_tfs, modality, positions, tf_mask
 from linger.get._states import State
 from linger.get._strengths import Strengths
 
@@ -76,7 +76,8 @@ def select(
     chosen = _sources(kind, tfs, peaks)
     sources, all_targets = names_of(mdata, kind, key=key, rna_key=rna_key, atac_key=atac_key)
     if chosen is not None:
-        sources = known_names(chosen, sources, "peaks" if kind == CIS else "TFs (genes count only if marked as TFs)")
+        genes = modality(mdata, rna_key).var_names
+        sources = known_names(chosen, sources, "peaks") if kind == CIS else known_tfs(chosen, sources, genes)
     if targets is not None:
         all_targets = known_names(targets, all_targets, f"targets of {kind!r}")
     rows, cols = positions(mdata.var_names, sources), positions(mdata.var_names, all_targets)

@@ -10,11 +10,13 @@ import pandas as pd
 
 from linger._docs import docs
 from linger._keys import BINDING, CIS, CIS_SIGN, DEFAULT_KEY, DISTANCE, MOTIF, TRANS, TRANS_SIGN, Kind, slot
+from linger._logging import logger
 from linger.get._graph import fitted_slot
 from linger.get._matrix import matrices, matrix
 from linger.get._reader import NamedMatrix, Options, one
 from linger.get._states import Weights, is_mask
 from linger.get._threshold import Per, name_ranks
+from linger.get._why_empty import why_empty
 
 if TYPE_CHECKING:
     from mudata import MuData
@@ -78,7 +80,7 @@ def network(
     -------
     Columns ``source``, ``target``, ``weight`` (> 0), and the parts it is made of, those of the population: ``sign`` (+1 activates,
     -1 represses, 0 unclear; trans and cis), ``gamma`` (trans), ``beta`` and ``distance`` in base pairs (cis), ``alpha`` and, where
-    motifs were scanned, ``motif`` (binding). Ties are ordered by name.
+    motifs were scanned, ``motif`` (binding). Ties are ordered by name. Where there is no edge at all, the log says why.
 
     Raises
     ------
@@ -100,9 +102,9 @@ def network(
     np.int64(2)
     """
     options: Options = {
-        "tfs": tfs,
-        "peaks": peaks,
-        "targets": targets,
+        "tfs": _listed(tfs),  # read again where there is no edge
+        "peaks": _listed(peaks),
+        "targets": _listed(targets),
         "weights": weights,
         "top": top,
         "per": per,
@@ -115,13 +117,17 @@ def network(
         "atac_key": atac_key,
     }
     one(group, cells)
-    if cells is not None and not isinstance(cells, str):
-        return _below_each_other(networks(mdata, kind, cells=cells, **options), "cell", kind)
     if group is not None and np.isscalar(group):
         group = str(group)
-    if group is None or isinstance(group, str) or is_mask(group):
-        return edge_table(mdata, kind, matrix(mdata, kind, group=group, cells=cells, **options), key)
-    return _below_each_other(networks(mdata, kind, groups=group, **options), "group", kind)
+    if cells is not None and not isinstance(cells, str):
+        table = _below_each_other(networks(mdata, kind, cells=cells, **options), "cell", kind)
+    elif group is None or isinstance(group, str) or is_mask(group):
+        table = edge_table(mdata, kind, matrix(mdata, kind, group=group, cells=cells, **options), key)
+    else:
+        table = _below_each_other(networks(mdata, kind, groups=group, **options), "group", kind)
+    if table.empty:
+        logger.warning("The %s network asked for has no edge. %s", kind, why_empty(mdata, kind, group, options))
+    return table
 
 
 @docs.dedent
@@ -168,6 +174,10 @@ def networks(
     found = matrices(mdata, kind, groups=groups, cells=cells, **options)
     key = options.get("key", DEFAULT_KEY)
     return ((name, edge_table(mdata, kind, each, key)) for name, each in found)
+
+
+def _listed(names: str | Iterable[str] | None) -> str | list[str] | None:
+    return names if names is None or isinstance(names, str) else list(names)
 
 
 def _refuse_if_large(n_edges: int, kind: Kind) -> None:

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY, TRANS_SIGN
 from linger._logging import logger
-from linger._validate import known_names
+from linger._validate import known_names, known_tfs, modality
 from linger.get._graph import fitted_slot
 from linger.get._matrix import matrix
 from linger.get._states import Weights
@@ -40,6 +40,8 @@ def regulons(
 
     Trans strengths are quantile-normalised with every gene as a sample, so that a gene's TFs are compared by rank and no gene
     dominates because its network is large; then the strongest non-zero targets of every TF are taken (Yuan & Duren 2024, Methods).
+    Weights are therefore not those of :func:`linger.get.network`, and many are equal: a TF has
+    one weight for all genes among whose TFs it has the same rank.
     Ties go to the larger raw strength, then by name.
 
     Parameters
@@ -100,7 +102,7 @@ def regulons(
         }
     )
     if tfs is not None:
-        net = net[net["source"].isin(known_names(tfs, found.sources, "TFs (genes count only if marked as TFs)"))]
+        net = net[net["source"].isin(known_tfs(tfs, found.sources, modality(mdata, rna_key).var_names))]
     if targets is not None:
         net = net[net["target"].isin(known_names(targets, found.targets, "targets"))]
     if signed:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
 from linger._validate import known_names
-from linger.tl._survival import is_high, lifelines_module, survival_data
+from linger.tl._survival import is_high, lifelines_module, split, survival_data
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -37,6 +38,8 @@ def survival_curves(adata: AnnData, tf: str, *, key: str = DEFAULT_KEY) -> pd.Da
         If lifelines is not installed.
     KeyError
         If survival was not tested, or the TF is unknown.
+    ValueError
+        If samples, their survival or their activity are not those that were tested.
 
     Examples
     --------
@@ -58,6 +61,7 @@ def survival_curves(adata: AnnData, tf: str, *, key: str = DEFAULT_KEY) -> pd.Da
     activity, times, seen = survival_data(adata, settings["time"], settings["event"], key)
     known_names(tf, activity.columns, "TFs with activity")
     up, parts = is_high(activity[[tf]], settings["cut"])[tf].to_numpy(), []
+    _check_tested(stored["survival"], tf, split(times, seen, up))
     for name, chosen in (("high", up), ("low", ~up)):
         if chosen.any():
             curve = fitter().fit(times[chosen], seen[chosen])
@@ -67,3 +71,14 @@ def survival_curves(adata: AnnData, tf: str, *, key: str = DEFAULT_KEY) -> pd.Da
             parts.append(part.rename_axis("time").reset_index().assign(activity=name))
     table = pd.concat(parts, ignore_index=True)
     return table[["activity", "time", "survival", "lower", "upper", "at_risk", "censored"]]
+
+
+def _check_tested(tests: pd.DataFrame, tf: str, found: dict[str, float]) -> None:
+    """Raise if the test of a TF is not that of the samples as they are now."""
+    of_tf = tests.loc[tests["tf"] == str(tf), list(found)].to_numpy(float)
+    if len(of_tf) != 1 or not np.allclose(of_tf[0], list(found.values()), rtol=1e-6):
+        msg = (
+            f"The stored survival test of {tf!r} is of other samples, times or activity than these. "
+            "Test again: lg.tl.survival(adata, time, event=...)."
+        )
+        raise ValueError(msg)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
-from linger._validate import known_names
+from linger._validate import known_tfs, modality
 from linger.get._matrix import matrix
 from linger.get._regulons import quantile_normalize
 
@@ -81,7 +81,7 @@ def target_overlap(
         msg = "n_random and all of n_targets must be 1 or more."
         raise ValueError(msg)
     found = matrix(mdata, "trans", group=group, key=key, rna_key=rna_key, atac_key=atac_key)
-    chosen = found.sources.get_indexer(known_names(tfs, found.sources, "TFs (genes count only if marked as TFs)"))
+    chosen = found.sources.get_indexer(known_tfs(tfs, found.sources, modality(mdata, rna_key).var_names))
     if not len(chosen):
         msg = "tfs= names no TF."
         raise ValueError(msg)

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from linger._docs import docs
-from linger._groups import cell_groups, obs_column
+from linger._groups import MIN_CELLS, cell_groups, obs_column
 from linger._logging import logger
 from linger._mudata import new_mudata
 from linger._validate import paired
@@ -34,7 +34,7 @@ def metacells(
     use_rep: str | None = None,
     neighbors_key: str | None = None,
     labels: str | None = None,
-    min_cells: int = 10,
+    min_cells: int = MIN_CELLS,
     rna_key: str = "rna",
     atac_key: str = "atac",
     layer: str | None = None,
@@ -52,7 +52,7 @@ def metacells(
     groupby
         Column of ``obs`` with cell types, in the MuData or either modality; None treats all cells as one population.
     n_metacells
-        ``"sqrt"``: the paper's number per group. ``"auto"``: that number, but 200 in all where there are cells enough, since a
+        ``"sqrt"``: the paper's number per group. ``"auto"``: that number, but at least 200 in all where there are cells enough, since a
         few dozen metacells cannot train networks (385 cells give 20). ``"all"``: every cell, smoothed. An integer: that many in
         all, shared among groups by size.
     n_neighbors

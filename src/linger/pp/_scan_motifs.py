@@ -79,7 +79,8 @@ def scan_motifs(
     tfs
         Genes that may be factors; None takes ``rna.var["is_tf"]``, and all genes where that column is missing.
     missing_chromosomes
-        "error", or "skip" to leave peaks on chromosomes that `genome` lacks without hits.
+        "error", or "skip" to leave peaks on chromosomes that `genome` lacks without hits: TFs that have motifs elsewhere
+        then bind none of these peaks, so genes that only these regulate have no trans edges from them.
     gene_symbols
         Column of ``rna.var`` with gene symbols; None takes ``var_names``. Symbols match exactly, else in any case.
     %(keys)s

@@ -12,6 +12,7 @@ import torch
 import linger
 from linger._config import FitConfig
 from linger._docs import docs
+from linger._groups import MIN_CELLS, cell_groups
 from linger._keys import DEFAULT_KEY, GENOME
 from linger._logging import logger
 from linger._validate import valid_key
@@ -93,7 +94,7 @@ def fit(
         Train on the metacells; False takes the networks of the prior as they are (BulkNN in the paper), for the genes, TFs and
         peaks that it knows.
     groupby
-        Column of ``obs`` with cell types that metacells stay within.
+        Column of ``obs`` with cell types that metacells stay within, of 10 cells or more; for smaller ones make `metacells` with a lower ``min_cells``.
     genes
         Genes to fit; None fits every gene with a peak in reach.
     config
@@ -163,6 +164,7 @@ def fit(
         msg = "groupby and layer say how metacells are made, and metacells were given. Leave them out."
         raise ValueError(msg)
     if metacells is None:
+        _check_groups(mdata, groupby, rna_key=rna_key, atac_key=atac_key)
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
     check_memory(Sizes.of(design, metacells.n_obs), config, workers)
     design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
@@ -195,6 +197,13 @@ def _check_prior(prior: Prior | None, config: FitConfig, chain: str | Path | Non
     if config.authors and not refine:
         msg = "FitConfig.lingergrn() starts from random weights, which refine=False would leave as they are. Use another FitConfig."
         raise ValueError(msg)
+
+
+def _check_groups(mdata: MuData, groupby: str | None, *, rna_key: str, atac_key: str) -> None:
+    """Raise for groups that are too small, before any work, and say how to keep them."""
+    cells = mdata.mod[rna_key].obs_names
+    fix = f"make metacells with a lower min_cells and give them: metacells=lg.pp.metacells(mdata, groupby={groupby!r}, min_cells=...)"
+    cell_groups(mdata, groupby, cells, MIN_CELLS, keys=(rna_key, atac_key), fix=fix)
 
 
 def _only_known(design: Design, samples: Samples, match: Match) -> tuple[Design, Samples, Match]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from linger._abundance import equal_weights, mean_shares
 from linger._docs import docs
-from linger._groups import cell_groups
+from linger._groups import MIN_CELLS, cell_groups
 from linger._keys import DEFAULT_KEY, GROUP_MEAN, GROUPS, slot
 from linger._stale import drop_importance
 from linger._validate import paired, valid_key
@@ -23,7 +23,7 @@ def group_means(
     mdata: MuData,
     groupby: str,
     *,
-    min_cells: int = 10,
+    min_cells: int = MIN_CELLS,
     rna_key: str = "rna",
     atac_key: str = "atac",
     layer: str | None = None,

@@ -40,7 +40,7 @@ def modules(
     After the authors of LINGER: strengths T are set in relation to what they would be if all TFs shared their targets,
     ``max(0, T / E - 1)`` with E the product of the marginal means over the mean; z-scored among the targets of a TF and among the TFs of a gene,
     summed, negative sums as 0; and their square roots are factorised (non-negative matrix factorisation; the authors factorise the sums themselves, and a few outstanding
-    edges then take modules of their own: docs/benchmarks.md). Genes and TFs belong to the module
+    edges then take modules of their own: docs/downstream.md). Genes and TFs belong to the module
     of their largest share of loadings, if that share is at or above a quantile over genes (TFs).
 
     Parameters

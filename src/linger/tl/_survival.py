@@ -81,9 +81,7 @@ def survival(
     rows = []
     for tf in activity:
         up = high[tf].to_numpy()
-        row: dict[str, Any] = {"tf": str(tf), "n_high": int(up.sum()), "n_low": int((~up).sum())}
-        row |= {"events_high": int(seen[up].sum()), "events_low": int(seen[~up].sum())}
-        row |= {"expected_high": expected_events(times, seen, up), "statistic": np.nan, "p_value": np.nan}
+        row: dict[str, Any] = {"tf": str(tf), **split(times, seen, up), "statistic": np.nan, "p_value": np.nan}
         if min(row["n_high"], row["n_low"]) >= _LEAST:
             test = logrank_test(times[up], times[~up], seen[up], seen[~up])
             row |= {"statistic": test.test_statistic, "p_value": test.p_value}
@@ -135,6 +133,17 @@ def is_high(activity: pd.DataFrame, cut: Literal["median", "mean"] | float) -> p
         msg = f"cut must be 'median', 'mean' or a quantile between 0 and 1, found {cut!r}."
         raise ValueError(msg)
     return activity > activity.quantile(cut)
+
+
+def split(times: np.ndarray, seen: np.ndarray, high: np.ndarray) -> dict[str, float]:
+    """Return how many samples and events are on either side, and how many events are expected among high samples."""
+    return {
+        "n_high": int(high.sum()),
+        "n_low": int((~high).sum()),
+        "events_high": int(seen[high].sum()),
+        "events_low": int(seen[~high].sum()),
+        "expected_high": expected_events(times, seen, high),
+    }
 
 
 def expected_events(times: np.ndarray, seen: np.ndarray, high: np.ndarray) -> float:

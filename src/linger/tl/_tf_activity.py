@@ -24,6 +24,7 @@ _AS_THEY_ARE = (
     "lingergrn",
 )  # the first depends on the order of a cell's genes alone, the second takes shares of its sum
 _CONSENSUS = ["ulm", "mlm", "waggr"]
+_OF_FORMER_ACTIVITY = ("drivers", "survival", "survival_settings")
 
 
 @docs.dedent
@@ -69,6 +70,7 @@ def tf_activity(
     -------
     None, or the copy. Writes ``obsm["score_linger"]`` of the expression modality, a frame cells x TFs as decoupler writes its scores (cells
     without any count have NaN), and ``obsm["padj_linger"]`` where the method tests. ``decoupler.pp.get_obsm`` reads them.
+    Drivers and survival that were tested with an earlier activity of the name are removed.
 
     Raises
     ------
@@ -106,8 +108,8 @@ def tf_activity(
         if found is not None:
             obsm[f"{name}_{key_added}"] = found.reindex(source.obs_names)
     uns = expression_of(target, rna_key).uns
-    if "drivers" in uns.get(key_added, {}):  # of the former activity
-        uns[key_added] = {name: value for name, value in uns[key_added].items() if name != "drivers"}
+    if key_added in uns:
+        uns[key_added] = {name: value for name, value in uns[key_added].items() if name not in _OF_FORMER_ACTIVITY}
     return target if copy else None
 
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from linger._docs import docs
 from linger._enrichment import MotifHits, enrichment, motif_hits, peak_strata
-from linger._groups import cell_groups
+from linger._groups import MIN_CELLS, cell_groups
 from linger._joint_axis import on_joint_axis
 from linger._keys import COACTIVITY, DEFAULT_KEY, MOTIF, SPECIFIC_PEAKS, TF_IMPORTANCE, slot
 from linger._logging import logger
@@ -36,7 +36,7 @@ def tf_importance(
     n_peaks: int = 5000,
     max_p_adj: float = 0.05,
     max_p_motif: float = 0.05,
-    min_cells: int = 10,
+    min_cells: int = MIN_CELLS,
     rna_key: str = "rna",
     atac_key: str = "atac",
     layer: str | None = None,
