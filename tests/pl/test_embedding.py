@@ -82,6 +82,17 @@ def test_streams_stay_among_the_cells(shifted):
         lg.pl.shift(shifted, kind="lines")
 
 
+def test_streams_leave_out_faint_shifts(shifted):
+    record = shifted.uns["linger"]["shift"]
+    left = np.asarray(record["grid"])[:, 0] < np.median(np.asarray(record["grid"])[:, 0])
+    record["field"] = np.where(left[:, None], [[1.0, 0.0]], [[0.02, 0.0]])
+    record["field_control"] = np.full_like(record["field"], 0.01)
+    lines = np.concatenate(lg.pl.shift(shifted, kind="stream", min_mass=0).collections[-1].get_segments())
+    assert lines[:, 0].max() <= np.asarray(record["grid"])[~left, 0].min()
+    control = lg.pl.shift(shifted, kind="stream", control=True).collections[-1]
+    assert not len(control.get_segments())
+
+
 def test_scale_is_the_length_of_arrows_in_steps(shifted):
     record = shifted.uns["linger"]["shift"]
     arrows = lg.pl.shift(shifted, scale=3, min_mass=0).collections[-1]
@@ -98,10 +109,21 @@ def test_more_groups_than_colours_are_numbered(shifted):
     assert legend == [f"{i}  subset {i}" for i in range(1, 10)]
     places = pd.DataFrame(shifted["rna"].obsm["X_umap"]).groupby(names).median()
     for text in ax.texts:
-        np.testing.assert_allclose(text.get_position(), places.loc[f"subset {text.get_text()}"])
+        np.testing.assert_allclose(text.xy, places.loc[f"subset {text.get_text()}"])
     unknown, *groups, _ = ax.collections
     assert len(points(unknown)) == sum(name is None for name in names)
     assert [len(points(group)) for group in groups] == [int((names == f"subset {i}").sum()) for i in range(1, 10)]
+
+
+def test_numbers_of_groups_do_not_cover_each_other(shifted):
+    group = np.arange(shifted.n_obs) % 12
+    shifted.obs["subset"] = np.array([f"subset {i}" for i in group], dtype=object)
+    shifted["rna"].obsm["X_umap"] = np.column_stack([group // 3, group // 3]).astype(float)  # three at each place
+    ax = lg.pl.shift(shifted, color="subset")
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == [str(number) for number in range(1, 13)]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 
 
 def test_cells_without_a_prediction_are_pale(shifted):

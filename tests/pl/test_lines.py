@@ -22,6 +22,8 @@ def test_target_overlap_draws_chosen_and_random_tfs(overlap):
     assert random.lines[0].get_xydata().tolist() == [[200, 20], [500, 50]]
     whiskers = [segment[:, 1].tolist() for segment in random.lines[2][0].get_segments()]
     assert whiskers == [[15, 25], [40, 62]]
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1  # covers nothing
     dots = {each.get_label(): each.get_offsets().tolist() for each in ax.collections if each.get_label()[0] == "p"}
     assert dots == {"p < 0.05": [[200, 30]], "p ≥ 0.05": [[500, 60]]}
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "500"]

@@ -10,6 +10,7 @@ import pandas as pd
 from natsort import natsorted
 
 from linger._basis import embedding
+from linger.pl._labels import write_names
 from linger.pl._style import GREY, PALETTE, beyond, color_scale, colored, despine, new_axes
 
 if TYPE_CHECKING:
@@ -100,18 +101,18 @@ def _draw_numbers(
 
 def _draw_groups(ax: Axes, points: np.ndarray, labels: pd.Series, label: str | None, style: dict[str, Any]) -> None:
     """Draw a colour a group; where there are more groups than colours, number them too."""
-    from matplotlib.patheffects import withStroke
-
     names = natsorted(labels.unique())
     many = len(names) > len(PALETTE)
+    middles: dict[str, np.ndarray] = {}
     for number, (name, color) in enumerate(zip(names, cycle(PALETTE), strict=False), start=1):
         at = points[(labels == name).to_numpy()]
         ax.scatter(*at.T, color=color, label=f"{number}  {name}" if many else name, **style)
         if many:
-            outline = [withStroke(linewidth=2.5, foreground="white")]
-            x, y = np.median(at, axis=0)
-            ax.text(x, y, str(number), ha="center", va="center", path_effects=outline, zorder=5)
+            middles[str(number)] = np.median(at, axis=0)
     ax.legend(
         loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title=label, alignment="left", fontsize="small",
         markerscale=(50 / style["s"]) ** 0.5, ncols=-(-len(names) // _LEGEND_ROWS), handletextpad=0.2,
     )  # fmt: skip
+    if many:
+        places = pd.DataFrame.from_dict(middles, orient="index", columns=["x", "y"])
+        write_names(ax, places, pd.Series(0.0, places.index), middles, on_points=True, size=9)

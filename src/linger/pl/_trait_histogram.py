@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from textwrap import fill
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from linger.pl._style import GREY, PALETTE, despine, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
+
+_TITLE: Final = 44  # letters in a line above the axes
 
 
 @docs.dedent
@@ -66,6 +69,8 @@ def trait_histogram(
     >>> lg.pl.trait_histogram(mdata, "type_1").get_ylabel()
     'share of TFs'
     """
+    from matplotlib.ticker import MaxNLocator
+
     if n_top_tfs < 1:
         msg = f"n_top_tfs must be 1 or more, found {n_top_tfs}."
         raise ValueError(msg)
@@ -78,9 +83,11 @@ def trait_histogram(
     numbers = traits(mdata, "tfs", trait=trait, key=key).set_index("tf")["n_trait_genes"]
     found = tested[(tested["trait"] == trait) & (tested["group"] == group)].iloc[0]
     ax = new_axes(ax, width=6.4, height=3)
-    _draw(ax, {f"{len(top)} highest expressed": numbers[top], "other TFs": numbers.drop(top)})
+    _draw(ax, {f"{len(top)} TFs highest expressed": numbers[top], "other TFs": numbers.drop(top)})
     p_value = "not tested" if np.isnan(found["p_value"]) else f"p = {found['p_value']:.2g}"
-    ax.set_title(f"{trait} in {group}: t = {found['statistic']:.2f}, {p_value}", fontsize="medium")
+    title = f"{fill(f'{trait} in {group}', _TITLE)}\nt = {found['statistic']:.2f}, {p_value}"
+    ax.set_title(title, fontsize="medium", loc="left")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="trait genes among the targets of a TF", ylabel="share of TFs")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     despine(ax)
@@ -102,4 +109,4 @@ def _draw(ax: Axes, numbers: dict[str, pd.Series]) -> None:
     for (name, values), color in zip(numbers.items(), (PALETTE[0], GREY), strict=True):
         share = np.full(len(values), 1 / max(len(values), 1))
         ax.hist(values, bins, weights=share, color=color, alpha=0.45, edgecolor=color, histtype="stepfilled")
-        ax.axvline(values.mean(), color=color, linestyle="--", label=f"{name}: mean {values.mean():.1f}")
+        ax.axvline(values.mean(), color=color, linestyle="--", label=f"{name}:\nmean {values.mean():.1f}")
