@@ -99,6 +99,11 @@ def test_f1_at_quantiles_draws_means():
         expected = part.groupby("quantile")["f1"].mean()
         assert drawn.get_xydata().tolist() == expected.reset_index().to_numpy().tolist()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "one"]
+    ax.figure.draw_without_rendering()
+    for part in range(3):  # line, caps, bars of methods that are alike stand beside each other
+        lines = [np.ravel(container.lines[part])[0] for container in ax.containers]
+        at = [line.get_transform().transform([(0, 0)])[0, 0] for line in lines]
+        assert at[1] - at[0] == pytest.approx(3 / 72 * ax.figure.dpi)
     with pytest.raises(KeyError, match=r"lg\.bm\.f1_at_quantiles"):
         lg.pl.f1_at_quantiles({"mine": table}, value="auroc")
     with pytest.raises(ValueError, match=r"lg\.bm\.f1_at_quantiles"):
