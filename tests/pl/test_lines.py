@@ -101,6 +101,9 @@ def test_f1_at_quantiles_draws_means():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "one"]
     ax.figure.draw_without_rendering()
     for part in range(3):  # line, caps, bars of methods that are alike stand beside each other
+        (low, high), (_, top) = ax.get_xlim(), ax.get_ylim()
+        assert low < 0.25 < 0.5 < high
+        assert top > table["f1"].groupby(table["quantile"]).mean().max()
         lines = [np.ravel(container.lines[part])[0] for container in ax.containers]
         at = [line.get_transform().transform([(0, 0)])[0, 0] for line in lines]
         assert at[1] - at[0] == pytest.approx(3 / 72 * ax.figure.dpi)

@@ -56,10 +56,11 @@ def f1_at_quantiles(tables: Mapping[str, pd.DataFrame], *, value: str = "f1", ax
         grouped = tables[method].groupby("quantile")[value]
         mean, error = grouped.mean(), grouped.sem().fillna(0)
         beside = ScaledTranslation(_APART * (number - (len(tables) - 1) / 2), 0, ax.figure.dpi_scale_trans)
-        ax.errorbar(
-            mean.index, mean, error.to_numpy(), color=color, marker="o", markersize=4, capsize=2, label=method,
-            transform=ax.transData + beside,
-        )  # fmt: skip
+        line, caps, bars = ax.errorbar(
+            mean.index, mean, error.to_numpy(), color=color, marker="o", markersize=4, capsize=2, label=method
+        )
+        for artist in (line, *caps, *bars):
+            artist.set_transform(artist.get_transform() + beside)
     ax.set(xlabel="edges above this quantile are called", ylabel={"f1": "F1"}.get(value, value), ylim=(0, None))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     despine(ax)

@@ -96,6 +96,9 @@ def test_the_summary_counts_the_data(everything, tmp_path):
         assert shown[f"{number:,}"] == what
     assert "<h1>Blood</h1>" in text
     assert f"<dd>{record['linger']}</dd>" in text
+    (median,) = data_of(text)["figures"]["quality"]["layout"]["annotations"]  # stands at its line
+    assert median["x"] == pytest.approx(everything["rna"].var["linger_correlation"].median())
+    assert median["text"] == f"median {median['x']:.2f}"
     sizes = everything.uns["linger"]["groups"]["n_cells"]
     assert f"type_1 ({sizes[0]} cells)</option>" in text
 
