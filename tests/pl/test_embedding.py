@@ -97,8 +97,21 @@ def test_scale_is_the_length_of_arrows_in_steps(shifted):
     record = shifted.uns["linger"]["shift"]
     arrows = lg.pl.shift(shifted, scale=3, min_mass=0).collections[-1]
     kept = np.asarray(record["mass"]) > 0
-    step = np.ptp(record["grid"], axis=0) / 11
+    step = np.ptp(record["grid"], axis=0).min() / 11
     np.testing.assert_allclose(np.column_stack([arrows.U, arrows.V]), record["field"][kept] * step * 3, rtol=1e-4)
+
+
+def test_arrows_and_streams_point_where_cells_move(perturbed):
+    perturbed["rna"].obsm["X_umap"] *= [30, 1]  # axes of different lengths
+    lg.tl.perturb_shift(perturbed, "X_umap", n_neighbors=10, n_grid=12)
+    record = perturbed.uns["linger"]["shift"]
+    record["field"] = np.full_like(record["field"], 0.5)
+    arrows = lg.pl.shift(perturbed, min_mass=0).collections[-1]
+    np.testing.assert_allclose(arrows.U, arrows.V)
+    lines = lg.pl.shift(perturbed, kind="stream", min_mass=0).collections[-1].get_segments()
+    ways = np.array([line[-1] - line[0] for line in lines])
+    ways = ways[np.abs(ways).sum(axis=1) > 0]
+    np.testing.assert_allclose(ways[:, 0], ways[:, 1], rtol=1e-3)
 
 
 def test_more_groups_than_colours_are_numbered(shifted):

@@ -48,8 +48,8 @@ def shift(
     min_mass
         Leave out points of the grid with fewer cells nearby than this share of the largest number.
     scale
-        Length of an arrow for a shift of 1, in steps of the grid; None makes the longest arrow of field and control two steps long, so that both
-        can be compared. Of arrows alone.
+        Length of an arrow for a shift of 1, in steps of the grid (the smaller one, where those of the axes differ); None makes the longest arrow of
+        field and control two steps long, so that both can be compared. Of arrows alone.
     key, rna_key, atac_key
         The ``key_added`` of the shift, and names of the modalities.
     ax
@@ -109,7 +109,7 @@ def shift(
 
 def _draw_arrows(ax: Axes, grid: np.ndarray, field: np.ndarray, scale: float) -> None:
     """Draw arrows `scale` steps of the grid long where the field is 1."""
-    step = np.ptp(grid, axis=0) / (np.sqrt(len(grid)) - 1)
+    step = np.ptp(grid, axis=0).min() / (np.sqrt(len(grid)) - 1)  # one for both axes, or directions would change
     kept = np.isfinite(field).all(axis=1)
     arrows = field[kept] * step * scale
     ax.quiver(*grid[kept].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.004, minlength=0.5, zorder=3)
