@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import linger as lg
+from linger.pl._embedding import draw_embedding
 
 
 @pytest.fixture
@@ -150,3 +151,23 @@ def test_numbers_colour_cells(shifted):
     ax = lg.pl.shift(shifted, color="depth")
     np.testing.assert_array_equal(np.sort(ax.collections[0].get_array()), shifted.obs["depth"])
     assert ax.figure.axes[1].get_ylabel() == "depth"
+
+
+def test_colours_are_those_of_few_cells_where_all_others_have_none():
+    points = np.random.default_rng(0).normal(size=(500, 2))
+    values = pd.Series(np.zeros(500))
+    values[:4] = [0.02, 0.03, 0.04, 0.06]
+    cells = draw_embedding(None, points, values, basis="X_umap", quantile=0.99).collections[0]
+    assert cells.get_clim() == pytest.approx((0, np.quantile(values[:4], 0.99)))
+    cells = draw_embedding(None, points, -values, basis="X_umap", quantile=0.99).collections[0]
+    high = np.quantile(values[:4], 0.99)
+    assert cells.get_clim() == pytest.approx((-high, high))
+    assert cells.get_cmap().name == "RdBu_r"  # a decrease in a rare type is one
+    cells = draw_embedding(None, points, values * 0, basis="X_umap", quantile=0.99).collections[0]
+    assert cells.get_clim() == (0, 1)
+
+
+def test_groups_are_in_the_legend_whatever_they_are_called():
+    points = np.random.default_rng(0).normal(size=(6, 2))
+    ax = draw_embedding(None, points, pd.Series(["_a", "b", "b", "_a", "b", "c"]), basis="X_umap")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["_a", "b", "c"]

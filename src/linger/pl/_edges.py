@@ -44,7 +44,8 @@ def edges(
     strengths
         Cells x edges, as :func:`linger.get.edges_per_cell` returns them; None takes what :func:`linger.tl.edges_per_cell` stored.
     quantile
-        Colours end at this quantile of the cells, since a few cells would take the whole scale.
+        Colours end at this quantile of the cells, since a few cells would take the whole scale; where it is 0, at
+        that of the cells that have the edge.
     %(key)s
     %(rna_key)s
 
