@@ -125,7 +125,7 @@ def test_traits_draw_types_or_tfs(with_traits):
 
 
 def test_trait_histogram_counts_trait_genes(with_traits):
-    ax = lg.pl.trait_histogram(with_traits, "type_2", trait="bmi", n_top_tfs=4)
+    ax = lg.pl.trait_histogram(with_traits, "type_2", trait="bmi")  # the four TFs that were tested
     expression = lg.get.traits(with_traits, "key_tfs", trait="bmi").query("group == 'type_2'").set_index("tf")
     top = expression["expression"].nlargest(4).index
     numbers = lg.get.traits(with_traits, "tfs", trait="bmi").set_index("tf")["n_trait_genes"]
@@ -139,6 +139,9 @@ def test_trait_histogram_counts_trait_genes(with_traits):
     tested = lg.get.traits(with_traits, "groups", trait="bmi").set_index("group").loc["type_2"]
     assert ax.get_title(loc="left") == f"bmi in type_2\nt = {tested['statistic']:.2f}, p = {tested['p_value']:.2g}"
     assert [tick % 1 for tick in ax.get_xticks()] == [0] * len(ax.get_xticks())  # numbers of genes
+    other = lg.pl.trait_histogram(with_traits, "type_2", trait="bmi", n_top_tfs=3)
+    assert other.get_lines()[0].get_label().startswith("3 TFs highest expressed")
+    assert other.get_title(loc="left") == "bmi in type_2"  # t and p are those of four
     with pytest.raises(ValueError, match="Name one: trait="):
         lg.pl.trait_histogram(with_traits, "type_2")
     with pytest.raises(KeyError, match="type_9"):
