@@ -38,6 +38,11 @@ def test_targets_of_every_tf_and_peaks_of_chosen_genes(everything, tmp_path):
     expected = lg.get.network(everything, "trans", group=group, top=3, per="source")
     assert [targets["tfs"][i] for i in edges["source"]] == expected["source"].tolist()
     assert [targets["genes"][i] for i in edges["target"]] == expected["target"].tolist()
+    drawn = targets["strongest"][2]  # where no TF is chosen; many may be of one TF
+    expected = lg.get.network(everything, "trans", group=group, top=40)
+    assert [targets["tfs"][i] for i in drawn["source"]] == expected["source"].tolist()
+    assert [targets["genes"][i] for i in drawn["target"]] == expected["target"].tolist()
+    assert expected["source"].value_counts().max() > 3
     loci, edges = data["loci"], data["loci"]["edges"][2]
     quality = everything["rna"].var["linger_correlation"]
     best = quality[lg.get.matrix(everything, "cis").targets].sort_values(ascending=False).index[:5]
