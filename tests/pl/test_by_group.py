@@ -130,6 +130,29 @@ def test_cells_without_group_and_one_group(active):
     assert drawn == pytest.approx(_means(active).loc["type_1"].to_dict())
 
 
+def test_two_groups_keep_the_size_of_their_difference(active):
+    obs, scores = active["rna"].obs, active["rna"].obsm["score_linger"]
+    obs["two"] = obs["cell_type"].astype(str).where(obs["cell_type"] != "type_3")
+    ax, bar = lg.pl.activity(active, "two").axes
+    means = scores.groupby(obs["two"]).mean()
+    expected = ((means - means.mean()) / scores[obs["two"].notna()].std()).T
+    drawn = ax.collections[0].get_array().reshape(3, 2)
+    np.testing.assert_allclose(drawn, expected.loc[_ticks(ax.yaxis)])
+    assert np.abs(expected.loc["TF1"]).max() > 3 * np.abs(expected.loc["absent"]).max()
+    assert bar.get_ylabel() == "activity, SD of cells from the mean"
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "dotplot"])
+def test_rounding_is_no_difference(active, kind):
+    active["rna"].obsm["score_linger"]["flat"] = 0.1  # sums of it differ in the last digit
+    ax = lg.pl.activity(active, "cell_type", kind=kind).axes[0]
+    drawn = np.asarray(ax.collections[0].get_array()).reshape(4, 3)
+    assert (drawn[_ticks(ax.yaxis).index("flat")] == 0).all()
+    active["rna"].obsm["score_linger"]["absent"] = 0.3  # neither differs: the name decides
+    figure = lg.pl.activity(active, "cell_type", kind="box", top=4)
+    assert [ax.get_title() for ax in figure.axes][2:] == ["absent", "flat"]
+
+
 def test_bad_activity_is_refused(active):
     with pytest.raises(ValueError, match="kind"):
         lg.pl.activity(active, "cell_type", kind="pie")
