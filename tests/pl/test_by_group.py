@@ -130,6 +130,29 @@ def test_cells_without_group_and_one_group(active):
     assert drawn == pytest.approx(_means(active).loc["type_1"].to_dict())
 
 
+def test_two_groups_keep_the_size_of_their_difference(active):
+    obs, scores = active["rna"].obs, active["rna"].obsm["score_linger"]
+    obs["two"] = obs["cell_type"].astype(str).where(obs["cell_type"] != "type_3")
+    ax, bar = lg.pl.activity(active, "two").axes
+    means = scores.groupby(obs["two"]).mean()
+    expected = ((means - means.mean()) / scores[obs["two"].notna()].std()).T
+    drawn = ax.collections[0].get_array().reshape(3, 2)
+    np.testing.assert_allclose(drawn, expected.loc[_ticks(ax.yaxis)])
+    assert np.abs(expected.loc["TF1"]).max() > 3 * np.abs(expected.loc["absent"]).max()
+    assert bar.get_ylabel() == "activity, SD of cells from the mean"
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "dotplot"])
+def test_rounding_is_no_difference(active, kind):
+    active["rna"].obsm["score_linger"]["flat"] = 0.1  # sums of it differ in the last digit
+    ax = lg.pl.activity(active, "cell_type", kind=kind).axes[0]
+    drawn = np.asarray(ax.collections[0].get_array()).reshape(4, 3)
+    assert (drawn[_ticks(ax.yaxis).index("flat")] == 0).all()
+    active["rna"].obsm["score_linger"]["absent"] = 0.3  # neither differs: the name decides
+    figure = lg.pl.activity(active, "cell_type", kind="box", top=4)
+    assert [ax.get_title() for ax in figure.axes][2:] == ["absent", "flat"]
+
+
 def test_bad_activity_is_refused(active):
     with pytest.raises(ValueError, match="kind"):
         lg.pl.activity(active, "cell_type", kind="pie")
@@ -152,6 +175,8 @@ def test_importance(cells_importance):
     np.testing.assert_allclose(ax.collections[0].get_array().reshape(table.shape), table)
     best = table.to_numpy().argmax(axis=1).tolist()
     assert best == sorted(best)
+    low, high = ax.collections[0].get_clim()
+    assert (low, high) == pytest.approx((-table.abs().max().max(), table.abs().max().max()))  # 0 is white
     one = lg.pl.importance(cells_importance, tfs=["TF3", "TF1"], group="type_1")
     assert set(_ticks(one.yaxis)) == {"TF1", "TF3"}
     assert _ticks(one.xaxis) == ["type_1"]
@@ -220,7 +245,20 @@ def test_edges_by_group(fitted):
         assert ax.get_title() == name.replace("->", " → ")
         dots = [dot.get_offsets()[0] for dot in ax.collections if isinstance(dot, mpl.collections.PathCollection)]
         np.testing.assert_allclose(np.array(dots), np.column_stack([medians[name], range(3)]), rtol=1e-6)
+        low, high = ax.get_xlim()
+        assert low < 0 < strengths[name].max() <= high
     assert _ticks(figure.axes[0].yaxis) == ["type_1", "type_2", "type_3"]
+
+
+def test_edges_that_no_cell_has_say_so(fitted):
+    fitted["rna"].obsm["X_umap"] = np.zeros((fitted.n_obs, 2))
+    strengths = pd.DataFrame({"A->B": 0.0, "A->C": 1.0}, fitted["rna"].obs_names)
+    for figure in (
+        lg.pl.edges(fitted, "X_umap", strengths=strengths),
+        lg.pl.edges_by_group(fitted, "cell_type", strengths=strengths),
+    ):
+        assert [ax.get_title() for ax in figure.axes[:2]] == ["A → B: 0 in every cell", "A → C"]
+    assert figure.axes[0].get_xlim()[1] == 1
 
 
 def test_metacells(cells):

@@ -125,7 +125,7 @@ def test_traits_draw_types_or_tfs(with_traits):
 
 
 def test_trait_histogram_counts_trait_genes(with_traits):
-    ax = lg.pl.trait_histogram(with_traits, "type_2", trait="bmi", n_top_tfs=4)
+    ax = lg.pl.trait_histogram(with_traits, "type_2", trait="bmi")  # the four TFs that were tested
     expression = lg.get.traits(with_traits, "key_tfs", trait="bmi").query("group == 'type_2'").set_index("tf")
     top = expression["expression"].nlargest(4).index
     numbers = lg.get.traits(with_traits, "tfs", trait="bmi").set_index("tf")["n_trait_genes"]
@@ -137,8 +137,32 @@ def test_trait_histogram_counts_trait_genes(with_traits):
         assert area == pytest.approx(1)  # shares of bins of one gene
         assert y.max() == pytest.approx(side.value_counts(normalize=True).max())
     tested = lg.get.traits(with_traits, "groups", trait="bmi").set_index("group").loc["type_2"]
-    assert ax.get_title() == f"bmi in type_2: t = {tested['statistic']:.2f}, p = {tested['p_value']:.2g}"
+    assert ax.get_title(loc="left") == f"bmi in type_2\nt = {tested['statistic']:.2f}, p = {tested['p_value']:.2g}"
+    assert [tick % 1 for tick in ax.get_xticks()] == [0] * len(ax.get_xticks())  # numbers of genes
+    other = lg.pl.trait_histogram(with_traits, "type_2", trait="bmi", n_top_tfs=3)
+    assert other.get_lines()[0].get_label().startswith("3 TFs highest expressed")
+    assert other.get_title(loc="left") == "bmi in type_2"  # t and p are those of four
     with pytest.raises(ValueError, match="Name one: trait="):
         lg.pl.trait_histogram(with_traits, "type_2")
     with pytest.raises(KeyError, match="type_9"):
         lg.pl.trait_histogram(with_traits, "type_9", trait="bmi")
+
+
+def test_long_names_of_traits_are_not_cut(with_traits):
+    name = "height, of those who were measured without shoes"
+    genes = with_traits["rna"].var_names[20:30]
+    lg.tl.trait_enrichment(with_traits, list(genes), trait=name, n_targets=10, n_top_tfs=4, n_permutations=9)
+    histogram = lg.pl.trait_histogram(with_traits, "type_2", trait=name)
+    assert within_figure([histogram.title, histogram._left_title], histogram)
+    dots = lg.pl.traits(lg.get.traits(with_traits, "tfs"))
+    assert within_figure([*dots.get_xticklabels(), *dots.get_yticklabels()], dots)
+    row = (
+        0.9 * dots.figure.bbox.height / dots.figure.get_figheight() * 0.22
+    )  # a long name takes no height from the rows
+    assert dots.get_window_extent().height > row * len(dots.get_yticklabels())
+
+
+def within_figure(texts, ax):
+    ax.figure.draw_without_rendering()
+    boxes = np.array([text.get_window_extent().extents for text in texts])
+    return (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= ax.figure.bbox.size).all()

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import linger as lg
+from linger.pl._embedding import draw_embedding
 
 
 @pytest.fixture
@@ -82,12 +83,36 @@ def test_streams_stay_among_the_cells(shifted):
         lg.pl.shift(shifted, kind="lines")
 
 
+def test_streams_leave_out_faint_shifts(shifted):
+    record = shifted.uns["linger"]["shift"]
+    left = np.asarray(record["grid"])[:, 0] < np.median(np.asarray(record["grid"])[:, 0])
+    record["field"] = np.where(left[:, None], [[1.0, 0.0]], [[0.02, 0.0]])
+    record["field_control"] = np.full_like(record["field"], 0.01)
+    lines = np.concatenate(lg.pl.shift(shifted, kind="stream", min_mass=0).collections[-1].get_segments())
+    assert lines[:, 0].max() <= np.asarray(record["grid"])[~left, 0].min()
+    control = lg.pl.shift(shifted, kind="stream", control=True).collections[-1]
+    assert not len(control.get_segments())
+
+
 def test_scale_is_the_length_of_arrows_in_steps(shifted):
     record = shifted.uns["linger"]["shift"]
     arrows = lg.pl.shift(shifted, scale=3, min_mass=0).collections[-1]
     kept = np.asarray(record["mass"]) > 0
-    step = np.ptp(record["grid"], axis=0) / 11
+    step = np.ptp(record["grid"], axis=0).min() / 11
     np.testing.assert_allclose(np.column_stack([arrows.U, arrows.V]), record["field"][kept] * step * 3, rtol=1e-4)
+
+
+def test_arrows_and_streams_point_where_cells_move(perturbed):
+    perturbed["rna"].obsm["X_umap"] *= [30, 1]  # axes of different lengths
+    lg.tl.perturb_shift(perturbed, "X_umap", n_neighbors=10, n_grid=12)
+    record = perturbed.uns["linger"]["shift"]
+    record["field"] = np.full_like(record["field"], 0.5)
+    arrows = lg.pl.shift(perturbed, min_mass=0).collections[-1]
+    np.testing.assert_allclose(arrows.U, arrows.V)
+    lines = lg.pl.shift(perturbed, kind="stream", min_mass=0).collections[-1].get_segments()
+    ways = np.array([line[-1] - line[0] for line in lines])
+    ways = ways[np.abs(ways).sum(axis=1) > 0]
+    np.testing.assert_allclose(ways[:, 0], ways[:, 1], rtol=1e-3)
 
 
 def test_more_groups_than_colours_are_numbered(shifted):
@@ -98,10 +123,21 @@ def test_more_groups_than_colours_are_numbered(shifted):
     assert legend == [f"{i}  subset {i}" for i in range(1, 10)]
     places = pd.DataFrame(shifted["rna"].obsm["X_umap"]).groupby(names).median()
     for text in ax.texts:
-        np.testing.assert_allclose(text.get_position(), places.loc[f"subset {text.get_text()}"])
+        np.testing.assert_allclose(text.xy, places.loc[f"subset {text.get_text()}"])
     unknown, *groups, _ = ax.collections
     assert len(points(unknown)) == sum(name is None for name in names)
     assert [len(points(group)) for group in groups] == [int((names == f"subset {i}").sum()) for i in range(1, 10)]
+
+
+def test_numbers_of_groups_do_not_cover_each_other(shifted):
+    group = np.arange(shifted.n_obs) % 12
+    shifted.obs["subset"] = np.array([f"subset {i}" for i in group], dtype=object)
+    shifted["rna"].obsm["X_umap"] = np.column_stack([group // 3, group // 3]).astype(float)  # three at each place
+    ax = lg.pl.shift(shifted, color="subset")
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == [str(number) for number in range(1, 13)]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 
 
 def test_cells_without_a_prediction_are_pale(shifted):
@@ -115,3 +151,23 @@ def test_numbers_colour_cells(shifted):
     ax = lg.pl.shift(shifted, color="depth")
     np.testing.assert_array_equal(np.sort(ax.collections[0].get_array()), shifted.obs["depth"])
     assert ax.figure.axes[1].get_ylabel() == "depth"
+
+
+def test_colours_are_those_of_few_cells_where_all_others_have_none():
+    points = np.random.default_rng(0).normal(size=(500, 2))
+    values = pd.Series(np.zeros(500))
+    values[:4] = [0.02, 0.03, 0.04, 0.06]
+    cells = draw_embedding(None, points, values, basis="X_umap", quantile=0.99).collections[0]
+    assert cells.get_clim() == pytest.approx((0, np.quantile(values[:4], 0.99)))
+    cells = draw_embedding(None, points, -values, basis="X_umap", quantile=0.99).collections[0]
+    high = np.quantile(values[:4], 0.99)
+    assert cells.get_clim() == pytest.approx((-high, high))
+    assert cells.get_cmap().name == "RdBu_r"  # a decrease in a rare type is one
+    cells = draw_embedding(None, points, values * 0, basis="X_umap", quantile=0.99).collections[0]
+    assert cells.get_clim() == (0, 1)
+
+
+def test_groups_are_in_the_legend_whatever_they_are_called():
+    points = np.random.default_rng(0).normal(size=(6, 2))
+    ax = draw_embedding(None, points, pd.Series(["_a", "b", "b", "_a", "b", "c"]), basis="X_umap")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["_a", "b", "c"]

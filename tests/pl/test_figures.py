@@ -56,6 +56,10 @@ def test_curves_are_drawn_one_a_method(nets):
             assert line.get_ydata().tolist() == drawn[y].tolist()
             assert label == f"{method} ({curve[measure].iloc[0]:.2f})"
         assert draw(table, ax=ax) is ax
+        long = draw(table.assign(method=table["method"] + " of all cells, weighed by what they have open"))
+        for each in (ax, long):
+            each.figure.draw_without_rendering()
+            assert each.get_window_extent().height > 0.75 * each.figure.bbox.height  # the legend takes no room from it
         with pytest.raises(KeyError, match=r"lg\.bm\.curves"):
             draw(table.drop(columns=measure))
 

@@ -22,6 +22,8 @@ def test_target_overlap_draws_chosen_and_random_tfs(overlap):
     assert random.lines[0].get_xydata().tolist() == [[200, 20], [500, 50]]
     whiskers = [segment[:, 1].tolist() for segment in random.lines[2][0].get_segments()]
     assert whiskers == [[15, 25], [40, 62]]
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1  # covers nothing
     dots = {each.get_label(): each.get_offsets().tolist() for each in ax.collections if each.get_label()[0] == "p"}
     assert dots == {"p < 0.05": [[200, 30]], "p ≥ 0.05": [[500, 60]]}
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "500"]
@@ -97,6 +99,14 @@ def test_f1_at_quantiles_draws_means():
         expected = part.groupby("quantile")["f1"].mean()
         assert drawn.get_xydata().tolist() == expected.reset_index().to_numpy().tolist()
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mine", "one"]
+    ax.figure.draw_without_rendering()
+    for part in range(3):  # line, caps, bars of methods that are alike stand beside each other
+        (low, high), (_, top) = ax.get_xlim(), ax.get_ylim()
+        assert low < 0.25 < 0.5 < high
+        assert top > table["f1"].groupby(table["quantile"]).mean().max()
+        lines = [np.ravel(container.lines[part])[0] for container in ax.containers]
+        at = [line.get_transform().transform([(0, 0)])[0, 0] for line in lines]
+        assert at[1] - at[0] == pytest.approx(3 / 72 * ax.figure.dpi)
     with pytest.raises(KeyError, match=r"lg\.bm\.f1_at_quantiles"):
         lg.pl.f1_at_quantiles({"mine": table}, value="auroc")
     with pytest.raises(ValueError, match=r"lg\.bm\.f1_at_quantiles"):

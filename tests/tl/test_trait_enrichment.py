@@ -79,6 +79,7 @@ def test_scores_count_trait_genes_among_the_strongest_targets(typed):
     # relevance is Welch's t between the TFs highest expressed and the others
     means = pd.DataFrame(typed["rna"].varm["linger_group_mean"], typed["rna"].var_names, lg.get.groups(typed))
     groups = lg.get.traits(typed, "groups").set_index("group")
+    assert set(groups["n_top_tfs"]) == {12}  # half of the TFs, fewer than asked for
     for name in groups.index:
         rank = means.loc[table.index, name].rank(ascending=False)
         expected = ttest_ind(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["heatmap", "dotplot", "violin", "box"]
 _TOP: Final[dict[str, int]] = {"heatmap": 25, "dotplot": 25, "violin": 4, "box": 4}
+_ROUNDING: Final = 1e-9  # of the size of numbers; what differs by less does not differ
 _AREA: Final = (5.0, 110.0)  # of the dots of shares 0 and 1, in points squared
 
 
@@ -49,8 +50,8 @@ def activity(
     groupby
         Column of ``obs`` with the groups; cells without one are left out.
     kind
-        ``"heatmap"``: means of groups, as z-scores over the groups (as they are where there is one group). ``"dotplot"``: the same as colour, the share
-        of cells above 0 as size. ``"violin"``, ``"box"``: all cells, a column a TF.
+        ``"heatmap"``: means of groups, as z-scores over the groups. Of two groups, whose z-scores are 1 and -1 however little they differ, as distances
+        from the mean of both in standard deviations of the cells; of one group as they are. ``"dotplot"``: the same as colour, the share of cells above 0 as size. ``"violin"``, ``"box"``: all cells, a column a TF.
     tfs
         TFs to show; None takes those whose means differ most between groups, relative to the standard deviation of the cells.
     top
@@ -110,13 +111,18 @@ def _most_different(scores: pd.DataFrame, groups: pd.Series, top: int) -> list[s
         msg = f"top must be 1 or more, found {top}."
         raise ValueError(msg)
     means, sd = _means(scores, groups), scores.std()
-    difference = ((means.max() - means.min()) / sd.where(sd > 0)).fillna(0)
+    difference = ((means.max() - means.min()) / sd.where(_differ(sd, means))).fillna(0)
     ranked = pd.DataFrame({"difference": difference, "tf": difference.index.astype(str)})
     return ranked.sort_values(["difference", "tf"], ascending=[False, True]).index[:top].tolist()
 
 
 def _means(values: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     return values.groupby(groups.to_numpy(), observed=True).mean().reindex(groups.cat.categories)
+
+
+def _differ(sd: pd.Series, means: pd.DataFrame) -> pd.Series:
+    """Return of which columns a standard deviation is more than rounding."""
+    return sd > _ROUNDING * means.abs().max()
 
 
 def _expression(source: AnnData, tfs: list[str], layer: str | None) -> pd.DataFrame:
@@ -130,13 +136,16 @@ def _expression(source: AnnData, tfs: list[str], layer: str | None) -> pd.DataFr
 
 
 def _over_groups(values: pd.DataFrame, groups: pd.Series) -> tuple[pd.DataFrame, str]:
-    """Return means of groups as z-scores, TFs x groups, and what they are."""
-    means = _means(values, groups).T
-    if means.shape[1] == 1:
-        return means, "mean"
-    sd = means.std(axis=1, ddof=0)
-    centred = means.sub(means.mean(axis=1), axis=0)
-    return centred.div(sd.where(sd > 0, 1), axis=0), "z-score over groups"
+    """Return means of groups on one scale for all TFs, TFs x groups, and what they are."""
+    means = _means(values, groups)
+    if len(means) == 1:
+        return means.T, "mean"
+    if len(means) == 2:
+        sd, what = values[groups.notna().to_numpy()].std(), "SD of cells from the mean"
+    else:
+        sd, what = means.std(ddof=0), "z-score over groups"
+    differ = _differ(sd, means)
+    return ((means - means.mean()) / sd.where(differ, 1.0) * differ).T, what
 
 
 def _heatmaps(values: dict[str, pd.DataFrame], groups: pd.Series) -> Figure:

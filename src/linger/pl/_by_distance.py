@@ -50,7 +50,7 @@ def by_distance(tables: Mapping[str, pd.DataFrame], *, value: str = "auroc", ax:
         columns(table, [value, "n_pos"], f"The table {method!r}", "lg.bm.by_distance")
     n_true = pd.concat([table["n_pos"] for table in tables.values()], axis=1).max(axis=1).astype(int)
     groups = sorted(n_true.index, key=lambda label: float(str(label).split("-")[0]))
-    ax = new_axes(ax, width=2.6 + 0.85 * len(groups), height=3.4)
+    ax = new_axes(ax, width=2.6 + 0.95 * len(groups), height=3.4)
     for method, color in method_colors(tables).items():
         ax.plot(range(len(groups)), tables[method][value].reindex(groups), marker="o", color=color, label=method)
     if value in CHANCE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -11,6 +11,8 @@ from linger.pl._style import GREY, despine, method_colors, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_SMALL: Final[dict[str, Any]] = {"fontsize": "small", "alignment": "left"}
 
 
 def roc(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -40,13 +42,13 @@ def roc(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'true positive rate'
     """
     columns(table, ["method", "fpr", "tpr", "auroc"], "The table", "lg.bm.curves")
-    ax = new_axes(ax, width=4.2, height=4)
+    ax = new_axes(ax, width=_width(table), height=4)
     for method, color in method_colors(table["method"].unique()).items():
         curve = table[table["method"] == method]
         ax.plot(curve["fpr"], curve["tpr"], color=color, label=f"{method} ({curve['auroc'].iloc[0]:.2f})")
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     ax.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
-    ax.legend(title="AUROC", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
+    ax.legend(title="AUROC", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **_SMALL)
     despine(ax)
     return ax
 
@@ -78,13 +80,18 @@ def precision_recall(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     'recall'
     """
     columns(table, ["method", "tpr", "precision", "average_precision", "chance"], "The table", "lg.bm.curves")
-    ax = new_axes(ax, width=4.8, height=4)
+    ax = new_axes(ax, width=_width(table), height=4)
     for method, color in method_colors(table["method"].unique()).items():
         curve = table[(table["method"] == method) & (table["tpr"] > 0)]
         label = f"{method} ({curve['average_precision'].iloc[0]:.2f})"
         ax.step(curve["tpr"], curve["precision"], color=color, where="pre", label=label)
     ax.axhline(table["chance"].iloc[0], color=GREY, linewidth=0.8, linestyle=":")
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.01))
-    ax.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
+    ax.legend(title="average precision", loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, **_SMALL)
     despine(ax)
     return ax
+
+
+def _width(table: pd.DataFrame) -> float:
+    """Return inches for square axes and the legend beside them."""
+    return 4.4 + max(0.075 * (table["method"].str.len().max() + len(" (0.00)")), 1.2)

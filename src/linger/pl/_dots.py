@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _AREA: Final = (6.0, 120.0)  # of the smallest and the largest dot, points squared
 _MOST: Final = 10.0  # -log10 p; what is surer is drawn alike
 _LABEL: Final = 20  # letters in a line beside the colour bar, which is short
+_SLANTED: Final = 0.055  # inches that a letter of a slanted name takes, in width and height
 _UNSURE: Final = "#b0b0b0"
 
 
@@ -98,9 +99,11 @@ def _draw_many(tests: Tests, ax: Axes | None) -> Axes:
     """Draw a dot a test in its row and column, coloured by its value."""
     table = tests.table
     columns, rows = natsorted(table["column"].unique()), _along_columns(table)
+    slanted = _SLANTED * max(map(len, columns))
     ax = new_axes(
-        ax, width=2.6 + 0.3 * len(columns) + 0.07 * max(map(len, rows)), height=1.6 + 0.22 * max(len(rows), 6)
-    )
+        ax, width=2.6 + 0.3 * len(columns) + max(0.07 * max(map(len, rows)), slanted),
+        height=1.1 + 0.22 * max(len(rows), 6) + slanted,
+    )  # fmt: skip
     most, colors = _scale(table["sure"]), color_scale(table["value"])
     dots = ax.scatter(
         table["column"].map(columns.index), table["row"].map(rows.index), s=_areas(table["sure"], most), c=table["value"],

@@ -44,13 +44,14 @@ def edges(
     strengths
         Cells x edges, as :func:`linger.get.edges_per_cell` returns them; None takes what :func:`linger.tl.edges_per_cell` stored.
     quantile
-        Colours end at this quantile of the cells, since a few cells would take the whole scale.
+        Colours end at this quantile of the cells, since a few cells would take the whole scale; where it is 0, at
+        that of the cells that have the edge.
     %(key)s
     %(rna_key)s
 
     Returns
     -------
-    The figure.
+    The figure; the title of an edge that no cell has says so.
 
     Raises
     ------
@@ -93,7 +94,8 @@ def edge_panels(
     figure, grid = plt.subplots(n_rows, n_columns, figsize=size, sharey=sharey, layout="constrained", squeeze=False)
     axes = list(grid.ravel())
     for ax, name in zip(axes, table, strict=False):
-        ax.set_title(shown_name(name), fontsize="medium")
+        nowhere = not (table[name] != 0).any()  # else an empty panel, whose scale means nothing, looks like a mistake
+        ax.set_title(shown_name(name) + (": 0 in every cell" if nowhere else ""), fontsize="medium")
     for ax in axes[table.shape[1] :]:
         ax.remove()
     return figure, axes[: table.shape[1]]

@@ -48,7 +48,7 @@ def edges_by_group(
 
     Returns
     -------
-    The figure.
+    The figure; the title of an edge that no cell has says so.
 
     Raises
     ------
@@ -75,5 +75,6 @@ def edges_by_group(
     for ax, name in zip(axes, table, strict=True):
         draw_distribution(ax, table[name], groups, kind=kind)
         ax.set_xlabel("strength")
-        ax.set_xlim(left=0)
+        most = ax.get_xlim()[1] if (table[name] != 0).any() else 1.0
+        ax.set_xlim(-0.025 * most, most)  # a median at 0 is seen whole
     return figure

@@ -10,6 +10,7 @@ import pandas as pd
 from natsort import natsorted
 
 from linger._basis import embedding
+from linger.pl._labels import write_names
 from linger.pl._style import GREY, PALETTE, beyond, color_scale, colored, despine, new_axes
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def draw_embedding(
     known
         Mask of the cells that are not pale grey; None takes those with a value.
     quantile
-        Colours of numbers end at this quantile of their absolute values.
+        Colours of numbers end at this quantile of their absolute values, of those that are not 0 where it would be 0.
     """
     is_number = values is not None and pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     ax = new_axes(ax, width=4.2 + (1.0 if is_number else _legend_width(values, label)), height=4)
@@ -90,9 +91,12 @@ def _legend_width(values: pd.Series | None, label: str | None) -> float:
 def _draw_numbers(
     ax: Axes, points: np.ndarray, numbers: np.ndarray, label: str | None, quantile: float, style: dict[str, Any]
 ) -> None:
-    limit = np.quantile(np.abs(numbers), quantile) if len(numbers) else 0.0
+    sizes = np.abs(numbers)
+    limit = np.quantile(sizes, quantile) if sizes.any() else 0.0
+    if limit == 0 and sizes.any():  # few cells have any
+        limit = np.quantile(sizes[sizes > 0], quantile)
     colors = color_scale(np.clip(numbers, -limit, limit))
-    on_top = np.argsort(np.abs(numbers), kind="stable")  # what stands out is not to be covered
+    on_top = np.argsort(sizes, kind="stable")  # what stands out is not to be covered
     x, y = points[on_top].T
     drawn = ax.scatter(x, y, c=numbers[on_top], **colored(colors), **style)
     ax.figure.colorbar(drawn, ax=ax, label=label, shrink=0.7, extend=beyond(numbers, colors))
@@ -100,18 +104,20 @@ def _draw_numbers(
 
 def _draw_groups(ax: Axes, points: np.ndarray, labels: pd.Series, label: str | None, style: dict[str, Any]) -> None:
     """Draw a colour a group; where there are more groups than colours, number them too."""
-    from matplotlib.patheffects import withStroke
-
     names = natsorted(labels.unique())
     many = len(names) > len(PALETTE)
+    middles: dict[str, np.ndarray] = {}
+    dots, called = [], []
     for number, (name, color) in enumerate(zip(names, cycle(PALETTE), strict=False), start=1):
         at = points[(labels == name).to_numpy()]
-        ax.scatter(*at.T, color=color, label=f"{number}  {name}" if many else name, **style)
+        dots.append(ax.scatter(*at.T, color=color, **style))
+        called.append(f"{number}  {name}" if many else name)
         if many:
-            outline = [withStroke(linewidth=2.5, foreground="white")]
-            x, y = np.median(at, axis=0)
-            ax.text(x, y, str(number), ha="center", va="center", path_effects=outline, zorder=5)
+            middles[str(number)] = np.median(at, axis=0)
     ax.legend(
-        loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title=label, alignment="left", fontsize="small",
+        dots, called, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title=label, alignment="left", fontsize="small",
         markerscale=(50 / style["s"]) ** 0.5, ncols=-(-len(names) // _LEGEND_ROWS), handletextpad=0.2,
     )  # fmt: skip
+    if many:
+        places = pd.DataFrame.from_dict(middles, orient="index", columns=["x", "y"])
+        write_names(ax, places, pd.Series(0.0, places.index), middles, on_points=True, size=9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -12,6 +12,8 @@ from linger.pl._style import despine, method_colors, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_APART: Final = 3 / 72  # inches between methods, so that those that are alike do not hide each other
 
 
 def f1_at_quantiles(tables: Mapping[str, pd.DataFrame], *, value: str = "f1", ax: Axes | None = None) -> Axes:
@@ -43,15 +45,22 @@ def f1_at_quantiles(tables: Mapping[str, pd.DataFrame], *, value: str = "f1", ax
     >>> f1_at_quantiles({"mine": table}).get_lines()[0].get_ydata().tolist()
     [0.3, 0.5]
     """
+    from matplotlib.transforms import ScaledTranslation
+
     if not tables:
         msg = "There is no table. Give those of lg.bm.f1_at_quantiles by method: {'linger': table}."
         raise ValueError(msg)
     ax = new_axes(ax, width=5.6, height=3.4)
-    for method, color in method_colors(tables).items():
+    for number, (method, color) in enumerate(method_colors(tables).items()):
         columns(tables[method], ["quantile", value], f"The table {method!r}", "lg.bm.f1_at_quantiles")
         grouped = tables[method].groupby("quantile")[value]
         mean, error = grouped.mean(), grouped.sem().fillna(0)
-        ax.errorbar(mean.index, mean, error.to_numpy(), color=color, marker="o", markersize=4, capsize=2, label=method)
+        beside = ScaledTranslation(_APART * (number - (len(tables) - 1) / 2), 0, ax.figure.dpi_scale_trans)
+        line, caps, bars = ax.errorbar(
+            mean.index, mean, error.to_numpy(), color=color, marker="o", markersize=4, capsize=2, label=method
+        )
+        for artist in (line, *caps, *bars):
+            artist.set_transform(artist.get_transform() + beside)
     ax.set(xlabel="edges above this quantile are called", ylabel={"f1": "F1"}.get(value, value), ylim=(0, None))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     despine(ax)

@@ -11,6 +11,7 @@ from linger._validate import known_names
 from linger.get._tf_importance import tf_importance
 from linger.pl._by_group import along_diagonal
 from linger.pl._heatmap import draw_heatmap
+from linger.pl._style import color_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,4 +77,6 @@ def importance(
     if not len(shown):
         msg = "No TF has importance above 0 in these types: no motif is enriched in their peaks. Name TFs to show them all the same: tfs=[...]."
         raise ValueError(msg)
-    return draw_heatmap(along_diagonal(table.loc[shown]), label="TF importance", ax=ax)
+    drawn = along_diagonal(table.loc[shown])
+    most = float(drawn.abs().max().max())  # 0 is white in every figure, whether or not a TF is below
+    return draw_heatmap(drawn, label="TF importance", colors=color_scale([-most, most] if most else []), ax=ax)

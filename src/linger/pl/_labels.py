@@ -24,6 +24,8 @@ def write_names(
     *,
     bold: Iterable[str] = (),
     lines: np.ndarray | None = None,
+    on_points: bool = False,
+    size: float = 7.5,
 ) -> None:
     """Write names beside points, each where it covers least of the points and of the names written before it.
 
@@ -43,6 +45,10 @@ def write_names(
         Names in bold.
     lines
         Points x, y along lines that names should rather not cover either.
+    on_points
+        A name stands on its point where no other covers it, instead of beside it.
+    size
+        Of the letters, in points.
     """
     from matplotlib import patheffects
 
@@ -57,7 +63,7 @@ def write_names(
     if lines is not None and len(lines):
         along = ax.transData.transform(lines)
         taken = np.vstack([taken, np.hstack([along - pixels, along + pixels])])
-    style: dict[str, Any] = {"fontsize": 7.5, "ha": "center", "va": "center", "zorder": 4, "path_effects": outline}
+    style: dict[str, Any] = {"fontsize": size, "ha": "center", "va": "center", "zorder": 4, "path_effects": outline}
     for name in names:
         text = ax.annotate(
             name, tuple(points.loc[name]), (0, 0), textcoords="offset points",
@@ -65,6 +71,8 @@ def write_names(
         )  # fmt: skip
         half = np.array(text.get_window_extent().size) / 2
         shifts = np.vstack([_SIDES * (half + (radii[name] + step) * pixels) for step in _STEPS])
+        if on_points:
+            shifts = np.vstack([np.zeros(2), shifts])
         middles = centres.loc[name].to_numpy() + shifts
         boxes = np.hstack([middles - half, middles + half])
         best = int(np.argmin(_covered(boxes, taken).sum(axis=1)))

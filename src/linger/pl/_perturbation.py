@@ -37,7 +37,8 @@ def perturbation(
     gene
         The gene; None takes the mean absolute change over all genes but the TFs that were set.
     quantile
-        Colours end at this quantile of the absolute changes, so that single cells do not pale all others.
+        Colours end at this quantile of the absolute changes, so that single cells do not pale all others; where it
+        is 0, at that of the cells with a change.
     %(key)s
     %(rna_key)s
     ax

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from linger.pl._perturbation import doses_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
+
+_FAINT: Final = 0.05
 
 
 def shift(
@@ -41,12 +43,13 @@ def shift(
     control
         Draw the control, in which genes are permuted.
     kind
-        ``"quiver"``: an arrow a point of the grid; ``"stream"``: lines along the field, thicker where it is stronger.
+        ``"quiver"``: an arrow a point of the grid; ``"stream"``: lines along the field, thicker where it is stronger, and none where it is below 5 % of the
+        longest arrow of field and control.
     min_mass
         Leave out points of the grid with fewer cells nearby than this share of the largest number.
     scale
-        Length of an arrow for a shift of 1, in steps of the grid; None makes the longest arrow of field and control two steps long, so that both
-        can be compared. Of arrows alone.
+        Length of an arrow for a shift of 1, in steps of the grid (the smaller one, where those of the axes differ); None makes the longest arrow of
+        field and control two steps long, so that both can be compared. Of arrows alone.
     key, rna_key, atac_key
         The ``key_added`` of the shift, and names of the modalities.
     ax
@@ -106,17 +109,19 @@ def shift(
 
 def _draw_arrows(ax: Axes, grid: np.ndarray, field: np.ndarray, scale: float) -> None:
     """Draw arrows `scale` steps of the grid long where the field is 1."""
-    step = np.ptp(grid, axis=0) / (np.sqrt(len(grid)) - 1)
+    step = np.ptp(grid, axis=0).min() / (np.sqrt(len(grid)) - 1)  # one for both axes, or directions would change
     kept = np.isfinite(field).all(axis=1)
     arrows = field[kept] * step * scale
-    ax.quiver(*grid[kept].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.004, zorder=3)
+    ax.quiver(*grid[kept].T, *arrows.T, angles="xy", scale_units="xy", scale=1, width=0.004, minlength=0.5, zorder=3)
 
 
 def _draw_stream(ax: Axes, grid: np.ndarray, field: np.ndarray) -> None:
     n = round(len(grid) ** 0.5)
     x, y = (np.linspace(low, high, n) for low, high in zip(grid.min(axis=0), grid.max(axis=0), strict=True))
-    u, v = (np.ma.masked_invalid(field[:, axis].reshape(n, n).T) for axis in range(2))
-    strength = np.ma.filled(np.hypot(u, v), 0.0)
+    strength = np.hypot(*field.T).reshape(n, n).T
+    faint = ~(strength >= _FAINT)  # lines have a direction where there is next to no shift, and heads as large as any
+    u, v = (np.ma.masked_where(faint, field[:, axis].reshape(n, n).T) for axis in range(2))
+    strength = np.where(faint, 0.0, strength)
     limits = ax.axis()
     ax.streamplot(x, y, u, v, color="black", linewidth=0.3 + 1.7 * strength, density=1.3, arrowsize=0.8, zorder=3)
     ax.axis(limits)

@@ -44,24 +44,23 @@ def target_overlap(table: pd.DataFrame, *, max_p: float = 0.05, ax: Axes | None 
     wanted = ["n_targets", "overlap", "expected", "lower", "upper", "p_value"]
     columns(table, wanted, "The table", "lg.get.target_overlap(mdata, genes, tfs=...)")
     table = table.sort_values("n_targets")
-    ax = new_axes(ax, width=4.6, height=3.4)
+    ax = new_axes(ax, width=6.4, height=3.4)
     x, random, lower, upper = (table[name].to_numpy() for name in ("n_targets", "expected", "lower", "upper"))
     ax.fill_between(x, lower, upper, color=GREY, alpha=0.2, linewidth=0)
     ax.errorbar(
         x, random, [random - lower, upper - random], color=GREY, linewidth=1, marker="_", capsize=3,
-        label="as many random TFs (mean, 95 %)",
+        label="as many random TFs\n(mean, 95 %)",
     )  # fmt: skip
     ax.plot(x, table["overlap"], color=PALETTE[0], zorder=3, label="chosen TFs")
     sure = table["p_value"] < max_p
     for rows, fill, label in ((table[sure], PALETTE[0], f"p < {max_p:g}"), (table[~sure], "white", f"p ≥ {max_p:g}")):
         if len(rows):
-            ax.scatter(
-                rows["n_targets"], rows["overlap"], s=36, color=fill, edgecolors=PALETTE[0], zorder=4, label=label
-            )
+            style = {"s": 36, "color": fill, "edgecolors": PALETTE[0], "zorder": 4, "clip_on": False}  # whole at 0, too
+            ax.scatter(rows["n_targets"], rows["overlap"], label=label, **style)
     ax.set_xscale("log")
     ax.set_xticks(x, [f"{size:,}" for size in x])
     ax.minorticks_off()
     ax.set(xlabel="strongest targets of a TF", ylabel="of these in the set (mean over TFs)", ylim=(0, None))
-    ax.legend(frameon=False, loc="upper left")
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     despine(ax)
     return ax

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from textwrap import fill
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from linger._docs import docs
 from linger._keys import DEFAULT_KEY
-from linger._validate import known_names, preview
+from linger._validate import columns, known_names, preview
 from linger.get._traits import traits
 from linger.pl._style import GREY, PALETTE, despine, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from mudata import MuData
+
+_TITLE: Final = 44  # letters in a line above the axes
 
 
 @docs.dedent
@@ -24,7 +27,7 @@ def trait_histogram(
     group: str,
     *,
     trait: str | None = None,
-    n_top_tfs: int = 100,
+    n_top_tfs: int | None = None,
     key: str = DEFAULT_KEY,
     ax: Axes | None = None,
 ) -> Axes:
@@ -40,7 +43,8 @@ def trait_histogram(
     trait
         The trait; None where there is one alone.
     n_top_tfs
-        Number of TFs highest expressed, as given to :func:`linger.tl.trait_enrichment`; at most half of all.
+        Number of TFs highest expressed, at most half of all; None takes as many as :func:`linger.tl.trait_enrichment` compared. With another number the title
+        names no t and p, which belong to those.
     %(key)s
     ax
         Axes to draw on; None makes a figure.
@@ -52,7 +56,7 @@ def trait_histogram(
     Raises
     ------
     KeyError
-        If no trait was analysed with group means stored, or type or trait are unknown.
+        If no trait was analysed with group means stored, type or trait are unknown, or `n_top_tfs` is not stored.
     ValueError
         If there are several traits and none is named, or `n_top_tfs` is not positive.
 
@@ -66,21 +70,29 @@ def trait_histogram(
     >>> lg.pl.trait_histogram(mdata, "type_1").get_ylabel()
     'share of TFs'
     """
-    if n_top_tfs < 1:
+    from matplotlib.ticker import MaxNLocator
+
+    if n_top_tfs is not None and n_top_tfs < 1:
         msg = f"n_top_tfs must be 1 or more, found {n_top_tfs}."
         raise ValueError(msg)
     tested = traits(mdata, "groups", key=key)
+    columns(tested, ["n_top_tfs"], "The table of traits", "lg.tl.trait_enrichment(mdata, snps)")
     trait = _only(pd.Index(tested["trait"].unique())) if trait is None else trait
     expression = traits(mdata, "key_tfs", trait=trait, key=key)
     known_names(group, pd.Index(expression["group"].unique()), "groups")
     ordered = expression[expression["group"] == group].sort_values(["expression", "tf"], ascending=[False, True])["tf"]
-    top = ordered.head(min(n_top_tfs, len(ordered) // 2))
-    numbers = traits(mdata, "tfs", trait=trait, key=key).set_index("tf")["n_trait_genes"]
     found = tested[(tested["trait"] == trait) & (tested["group"] == group)].iloc[0]
+    n_tested = int(found["n_top_tfs"])
+    top = ordered.head(n_tested if n_top_tfs is None else min(n_top_tfs, len(ordered) // 2))
+    numbers = traits(mdata, "tfs", trait=trait, key=key).set_index("tf")["n_trait_genes"]
     ax = new_axes(ax, width=6.4, height=3)
-    _draw(ax, {f"{len(top)} highest expressed": numbers[top], "other TFs": numbers.drop(top)})
-    p_value = "not tested" if np.isnan(found["p_value"]) else f"p = {found['p_value']:.2g}"
-    ax.set_title(f"{trait} in {group}: t = {found['statistic']:.2f}, {p_value}", fontsize="medium")
+    _draw(ax, {f"{len(top)} TFs highest expressed": numbers[top], "other TFs": numbers.drop(top)})
+    title = fill(f"{trait} in {group}", _TITLE)
+    if len(top) == n_tested:
+        p_value = "not tested" if np.isnan(found["p_value"]) else f"p = {found['p_value']:.2g}"
+        title += f"\nt = {found['statistic']:.2f}, {p_value}"
+    ax.set_title(title, fontsize="medium", loc="left")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="trait genes among the targets of a TF", ylabel="share of TFs")
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     despine(ax)
@@ -102,4 +114,4 @@ def _draw(ax: Axes, numbers: dict[str, pd.Series]) -> None:
     for (name, values), color in zip(numbers.items(), (PALETTE[0], GREY), strict=True):
         share = np.full(len(values), 1 / max(len(values), 1))
         ax.hist(values, bins, weights=share, color=color, alpha=0.45, edgecolor=color, histtype="stepfilled")
-        ax.axvline(values.mean(), color=color, linestyle="--", label=f"{name}: mean {values.mean():.1f}")
+        ax.axvline(values.mean(), color=color, linestyle="--", label=f"{name}:\nmean {values.mean():.1f}")

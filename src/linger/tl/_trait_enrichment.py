@@ -87,7 +87,7 @@ def trait_enrichment(
     None, or the copy. Writes ``uns["linger"]["traits"]``, frames with a column ``trait``, rows of an earlier run of the same trait replaced:
 
     - ``tfs``: ``tf``, ``n_trait_genes``, ``n_targets``, ``score``, ``p_value``, ``p_adj`` (over TFs);
-    - ``groups``: ``group``, ``statistic``, ``p_value``, ``p_adj`` (over types), where group means are stored;
+    - ``groups``: ``group``, ``statistic``, ``p_value``, ``p_adj`` (over types), ``n_top_tfs`` (TFs compared with all others), where group means are stored;
     - ``key_tfs``: ``group``, ``tf``, ``score``, ``expression`` (z over TFs), ``key_score``, likewise;
     - ``genes``: ``gene`` and, of SNPs, ``p_value``, ``p_adj``: the trait genes that have a network.
 
@@ -200,6 +200,7 @@ def _of_groups(counted: _Counts, expression: pd.DataFrame, n_top: int, n_permuta
     known = np.isfinite(observed)  # too few TFs to compare leave nothing to test
     table["p_value"], table["p_adj"] = np.where(known, as_large / (n_permutations + 1), np.nan), np.nan
     table.loc[known, "p_adj"] = false_discovery_control(table.loc[known, "p_value"])
+    table["n_top_tfs"] = n_top
     return table.sort_values(["p_value", "group"], ignore_index=True)
 
 

@@ -39,7 +39,7 @@ def browser():
 def shown(alarming, tmp_path_factory):
     """A page with everything on it and names that look like HTML, and its data."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    return path, data_of(written(alarming, path, title=ALARMING, gene_symbols="symbol"))
+    return path, data_of(written(alarming, path, title=ALARMING, gene_symbols="symbol", n_targets=3))
 
 
 @pytest.fixture
@@ -151,6 +151,16 @@ def test_a_tf_is_chosen_by_its_name_and_hovering_tells_its_weights(page, shown):
     hover.wait_for()
     assert f"{ALARMING} → {own[0]}" in hover.first.text_content()
     assert "weight " in hover.first.text_content()
+
+
+def test_without_a_tf_the_strongest_edges_are_drawn(page, shown):
+    _, data = shown
+    choose_type(page, 2)
+    expected = frame_of(data, "trans", 2).head(40)
+    texts = page.evaluate("document.getElementById('figure-network').data.slice(0, -2).map((line) => line.text[0])")
+    weights = [float(text.split("weight ")[1].split(",")[0]) for text in texts]
+    assert weights == pytest.approx(expected["weight"].tolist(), rel=5e-3)
+    assert all(f"→ {gene}<br>" in text for text, gene in zip(texts, expected["gene"], strict=True) if gene != ALARMING)
 
 
 def test_a_name_that_is_not_there_is_said_to_be(page):

@@ -38,6 +38,11 @@ def test_targets_of_every_tf_and_peaks_of_chosen_genes(everything, tmp_path):
     expected = lg.get.network(everything, "trans", group=group, top=3, per="source")
     assert [targets["tfs"][i] for i in edges["source"]] == expected["source"].tolist()
     assert [targets["genes"][i] for i in edges["target"]] == expected["target"].tolist()
+    drawn = targets["strongest"][2]  # where no TF is chosen; many may be of one TF
+    expected = lg.get.network(everything, "trans", group=group, top=40)
+    assert [targets["tfs"][i] for i in drawn["source"]] == expected["source"].tolist()
+    assert [targets["genes"][i] for i in drawn["target"]] == expected["target"].tolist()
+    assert expected["source"].value_counts().max() > 3
     loci, edges = data["loci"], data["loci"]["edges"][2]
     quality = everything["rna"].var["linger_correlation"]
     best = quality[lg.get.matrix(everything, "cis").targets].sort_values(ascending=False).index[:5]
@@ -96,6 +101,9 @@ def test_the_summary_counts_the_data(everything, tmp_path):
         assert shown[f"{number:,}"] == what
     assert "<h1>Blood</h1>" in text
     assert f"<dd>{record['linger']}</dd>" in text
+    (median,) = data_of(text)["figures"]["quality"]["layout"]["annotations"]  # stands at its line
+    assert median["x"] == pytest.approx(everything["rna"].var["linger_correlation"].median())
+    assert median["text"] == f"median {median['x']:.2f}"
     sizes = everything.uns["linger"]["groups"]["n_cells"]
     assert f"type_1 ({sizes[0]} cells)</option>" in text
 

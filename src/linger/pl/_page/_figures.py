@@ -77,7 +77,10 @@ def _quality(correlation: pd.Series) -> dict[str, Any]:
     median = float(correlation.median())
     dashed = {"type": "line", "x0": median, "x1": median, "yref": "paper", "y0": 0, "y1": 1, "opacity": 1}
     made["layout"]["shapes"] = [dashed | {"line": {"color": PALETTE[5], "dash": "dash", "width": 2}}]
-    made["layout"]["title"] = {"text": f"median {median:.2f}", "font": {"size": 13, "color": PALETTE[5]}}
+    above = {"x": median, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False}
+    made["layout"]["annotations"] = [
+        above | {"text": f"median {median:.2f}", "font": {"size": 13, "color": PALETTE[5]}}
+    ]
     return made
 
 

@@ -22,6 +22,7 @@ _TITLES: dict[Kind, tuple[str, str, str]] = {
     "binding": ("TF → peak (binding)", "TF", "peak"),
 }
 _NAMED = 8  # targets named beside a TF
+_DRAWN = 40  # strongest edges drawn while no TF is chosen
 
 
 class Networks(NamedTuple):
@@ -29,7 +30,7 @@ class Networks(NamedTuple):
 
     tables: list[dict[str, Any]]
     targets: dict[str, Any]
-    """Names of TFs and genes, and the edges of all cells and each type as positions among these."""
+    """Names of TFs and genes, and of all cells and each type the edges of every TF and the strongest of all, as positions among these."""
     loci: dict[str, Any]
     """Locations of genes and peaks, and the edges likewise."""
 
@@ -39,9 +40,12 @@ def networks(source: Source, labels: Mapping[str, str]) -> Networks:
     best: dict[Kind, list[pd.DataFrame]] = {"trans": [], "cis": [], "binding": []}
     strengths: list[pd.Series] = []
     targets: list[pd.DataFrame] = []
+    drawn: list[pd.DataFrame] = []
     loci: list[pd.DataFrame] = []
     for found in source.matrices("trans"):
-        best["trans"].append(_edges(source, "trans", found, source.top))
+        edges = _edges(source, "trans", found, max(source.top, _DRAWN))
+        best["trans"].append(edges.head(source.top))
+        drawn.append(edges.head(_DRAWN))
         targets.append(_edges(source, "trans", found, source.n_targets, per="source"))
         strengths.append(pd.Series(found.matrix.sum(axis=1).A1.astype(float), found.sources))
     genes = pd.Index([])
@@ -54,7 +58,7 @@ def networks(source: Source, labels: Mapping[str, str]) -> Networks:
         best["binding"].append(_edges(source, "binding", found, source.top))
     tables = [_tf_table(source, strengths, targets, labels)]
     tables += [_edge_table(kind, frames, labels, source.top) for kind, frames in best.items()]
-    return Networks(tables, _targets(targets, labels), _loci(source, loci, genes, labels))
+    return Networks(tables, _targets(targets, drawn, labels), _loci(source, loci, genes, labels))
 
 
 def _edges(source: Source, kind: Kind, found: NamedMatrix, top: int, per: Per | None = None) -> pd.DataFrame:
@@ -94,13 +98,16 @@ def _tf_table(
     return table("tfs", "TFs", note, code, frames, labels, columns=headings, picks={"tf": "tf"})
 
 
-def _targets(frames: list[pd.DataFrame], labels: Mapping[str, str]) -> dict[str, Any]:
-    tfs = pd.Index(sorted({name for frame in frames for name in frame["source"]}))
-    genes = pd.Index(sorted({name for frame in frames for name in frame["target"]}))
+def _targets(frames: list[pd.DataFrame], strongest: list[pd.DataFrame], labels: Mapping[str, str]) -> dict[str, Any]:
+    tfs, genes = (
+        pd.Index(sorted({name for frame in [*frames, *strongest] for name in frame[column]}))
+        for column in ("source", "target")
+    )
     return {
         "tfs": [labels[name] for name in tfs],
         "genes": [labels[name] for name in genes],
         "edges": [_columns(frame, tfs, genes) for frame in frames],
+        "strongest": [_columns(frame, tfs, genes) for frame in strongest],
     }
 
 

@@ -22,7 +22,7 @@ def tiles(source: Source) -> list[tuple[str, str]]:
         (f"{record['n_peaks']:,}", "peaks"),
     ]
     if source.groups:
-        found.append((f"{len(source.groups):,}", "cell types"))
+        found.append((f"{len(source.groups):,}", "cell type" if len(source.groups) == 1 else "cell types"))
     if quality in source.var and source.var[quality].notna().any():
         found.append((f"{source.var[quality].median():.2f}", "median correlation with held-out expression"))
     return found

@@ -43,8 +43,8 @@ function nodes(names, x, position, side) {
 
 // The edges of one TF and, of its targets, those of others; or the strongest of all.
 function chosenEdges(tf) {
+  if (tf < 0) return edgesOf(data.targets.strongest[state.type]);
   const edges = edgesOf(data.targets.edges[state.type]).sort((a, b) => b.weight - a.weight);
-  if (tf < 0) return edges.slice(0, 40);
   const own = edges.filter((edge) => edge.source === tf);
   const targets = new Set(own.map((edge) => edge.target));
   const others = edges.filter((edge) => edge.source !== tf && targets.has(edge.target)).slice(0, 20);
