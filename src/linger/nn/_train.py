@@ -222,5 +222,5 @@ def _set_gradient(
 def pull_back(weights: Weights, layers: Layers, d3: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:
     """Return the gradient at both pre-activations (first, second) from that at the output, `d3`, G x 1 x M."""
     backward = ACTIVATIONS[activation].backward
-    d2 = backward(torch.bmm(weights.w3.transpose(1, 2), d3), layers.a2)
+    d2 = backward(weights.w3.transpose(1, 2) * d3, layers.a2)
     return backward(torch.bmm(weights.w2.transpose(1, 2), d2), layers.a1), d2
