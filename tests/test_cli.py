@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib.resources import files
+
 import mudata
 import numpy as np
 import pandas as pd
@@ -150,6 +152,7 @@ def test_a_place_that_is_taken_is_noticed_before_the_work(toy_file, capsys):
         (["--groupby", "cell_type", "--min-cells", "500"], "--min-cells"),
         (["--groupby", "nothing"], "No column 'nothing'"),
         (["--genome", "hg38"], "hg38"),
+        (["--n-metacells", "many"], "n_metacells must be 'auto'"),
         (["--rna-key", "gex"], "no modality 'gex'"),
     ],
 )
@@ -289,6 +292,41 @@ def test_report(fitted, tmp_path, capsys):
     assert page.read_bytes() == (tmp_path / "same.html").read_bytes()
     assert main(["report", str(tmp_path / "none.h5mu"), "-o", str(page)]) == 1
     assert "There is no file" in capsys.readouterr().err
+
+
+def test_a_report_asks_for_a_fit_before_it_asks_for_libraries(fitted, tmp_path, capsys, monkeypatch):
+    def missing(*_):
+        raise ImportError('pip install "linger-multiome[report]"')
+
+    monkeypatch.setattr("linger.pl._report.check_libraries", missing)
+    lg.io.write_h5mu(lg.ds.toy(), tmp_path / "cells.h5mu")
+    lg.io.write_h5mu(fitted, tmp_path / "fitted.h5mu")
+    for name, text in (("cells.h5mu", "linger run"), ("fitted.h5mu", "linger-multiome[report]")):
+        assert main(["report", str(tmp_path / name), "-o", str(tmp_path / "report.html")]) == 1
+        assert text in capsys.readouterr().err
+
+
+def test_genes_of_another_build_are_told_the_option(toy_file, capsys):
+    mdata = mudata.read_h5mu(toy_file)
+    mouse = files("linger.data").joinpath("tfs_mouse.txt").read_text().split("\n")[1:]
+    mdata["rna"].var_names = mouse[: mdata["rna"].n_vars]
+    mudata.MuData(dict(mdata.mod)).write_h5mu(toy_file)
+    arguments = ["run", toy_file, "-o", toy_file.parent / "out.h5mu"]
+    assert main([str(argument) for argument in arguments]) == 1
+    assert "(On the command line: --genome.)" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_warning_is_one_line_said_once_and_can_be_followed(toy_file, capsys, monkeypatch):
+    arguments = ["estimate", *run_arguments(toy_file)[1:], "--n-folds", 2, "--n-metacells", 150, "--n-neighbors", 190]
+    at = arguments.index("-o")
+    arguments = [str(argument) for argument in [*arguments[:at], *arguments[at + 2 :]]]
+    monkeypatch.setattr("linger.pp._metacells._MAX_SHARE", 1.0)
+    assert main(arguments) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "share over 90%" in line]
+    assert len(said) == 1
+    assert said[0].startswith("linger: warning: ")
+    assert said[0].endswith("(On the command line: --n-metacells, --n-neighbors.)")
 
 
 def test_run_writes_a_report(toy_file, capsys):

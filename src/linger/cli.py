@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import linger as lg
 from linger._keys import CHROM, DEFAULT_KEY, IS_TF, MOTIF, TSS, slot
 from linger._reading import reading
-from linger._validate import known_names
+from linger._validate import fit_record, known_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,22 +23,40 @@ if TYPE_CHECKING:
 
 _LISTS = ("human", "mouse")
 _SPECIES = {"hg38": "human", "hg19": "human", "mm10": "mouse"}
+_COMMAND_LINE = {  # what errors call by its name in Python, where options have another
+    "annotation=": "--genome",
+    "annotate_genes(": "--genome",
+    "mark_tfs(": "--tfs",
+    "scan_motifs(": "--fasta",
+    "lg.tl.fit(": "linger run",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(argv)
     _show_log()
-    try:
-        options.command(options)
-    except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError) as error:
-        # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        asked = [name for name in vars(options) if re.search(rf"\b{name}(=|\()|\blower {name}\b", str(text))]
-        hint = f" (On the command line: {', '.join('--' + name.replace('_', '-') for name in asked)}.)" if asked else ""
-        print(f"linger: error: {text}{hint}", file=sys.stderr)
-        return 1
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_args, **_options: _say("warning", str(message), options)
+        try:
+            options.command(options)
+        except (KeyError, ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError) as error:
+            # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
+            _say("error", str(error.args[0] if isinstance(error, KeyError) and error.args else error), options)
+            return 1
     return 0
+
+
+def _say(level: str, text: str, options: argparse.Namespace) -> None:
+    """Print a warning or an error, and what the things it names are called on the command line."""
+    found = [name for name in vars(options) if re.search(rf"\b{name}(=|\()|\blower {name}\b", text)]
+    asked = [f"--{name.replace('_', '-')}" for name in found]
+    for call, said in _COMMAND_LINE.items():
+        there = said.removeprefix("--") in options if said.startswith("--") else options.command is not _run
+        if call in text and there and said not in asked:
+            asked.append(said)
+    hint = f" (On the command line: {', '.join(asked)}.)" if asked else ""
+    print(f"linger: {level}: {text}{hint}", file=sys.stderr)
 
 
 def _show_log() -> None:
@@ -120,6 +139,13 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--groupby", help="column of obs with cell types, that metacells stay within and networks are weighed by"
     )
     parser.add_argument("--min-cells", type=int, default=10, help="smallest cell type allowed (default: 10)")
+    parser.add_argument(
+        "--n-metacells",
+        type=_number_or_word,
+        default="auto",
+        help="auto, sqrt (per type), all, or how many metacells (default: auto)",
+    )
+    parser.add_argument("--n-neighbors", type=int, default=100, help="most cells in a metacell (default: 100)")
     parser.add_argument("--layer", help="layer with raw counts (default: layers['counts'], else X)")
     parser.add_argument("--restore-counts", action="store_true", help="undo an exact log(count + 1)")
     parser.add_argument(
@@ -131,6 +157,10 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed (default: 0)")
     parser.add_argument("--rna-key", default="rna", help="name of the RNA modality (default: rna)")
     parser.add_argument("--atac-key", default="atac", help="name of the ATAC modality (default: atac)")
+
+
+def _number_or_word(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
 
 
 def _add_pretrain(commands: Any) -> None:
@@ -182,6 +212,7 @@ def _add_report(commands: Any) -> None:
 def _report(options: argparse.Namespace) -> None:
     _exists(options.input)
     mdata = _read_mudata(options.input)
+    fit_record(mdata, options.key)  # before libraries are asked for
     lg.pl.report(
         mdata,
         options.output,
@@ -283,7 +314,14 @@ def _read_data(options: argparse.Namespace) -> tuple[MuData, MuData, Any]:
         lg.pp.restore_counts(mdata, modalities=list(keys.values()))
     # made first, since most of what can be wrong with the data shows here
     metacells = lg.pp.metacells(
-        mdata, groupby=options.groupby, min_cells=options.min_cells, layer=options.layer, rng=options.seed, **keys
+        mdata,
+        groupby=options.groupby,
+        n_metacells=options.n_metacells,
+        n_neighbors=options.n_neighbors,
+        min_cells=options.min_cells,
+        layer=options.layer,
+        rng=options.seed,
+        **keys,
     )
     _prepare(mdata, options, keys)
     return mdata, metacells, keys
@@ -350,6 +388,9 @@ def _check_files(options: argparse.Namespace) -> None:
 
 
 def _exists(path: Path) -> None:
+    if path.is_dir():
+        msg = f"{path} is a folder; name the file to read."
+        raise IsADirectoryError(msg)
     if not path.is_file():
         msg = f"There is no file {path}."
         raise FileNotFoundError(msg)

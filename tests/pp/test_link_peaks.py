@@ -158,6 +158,8 @@ def test_the_fix_for_chromosome_prefixes_works_as_printed(genes, peaks):
     with pytest.raises(ValueError, match="share no chromosome") as caught:
         lg.pp.link_peaks(mdata)
     assert "linger_distance" not in mdata.varp
+    # genes that follow the peaks to "1" leave a genome file of UCSC behind
+    assert ("genome file" in str(caught.value)) == (not mdata["atac"].var_names[0].startswith("chr"))
     fix = str(caught.value).split("Run ")[1].rstrip(".")
     exec(fix, {"mdata": mdata})
     lg.pp.link_peaks(mdata, max_distance=2_000)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import mudata
 import numpy as np
 import pandas as pd
@@ -327,6 +329,18 @@ def test_one_peak_one_tf_one_gene(linked):
     metacells = lg.pp.metacells(tiny, n_metacells=50, n_neighbors=5)
     lg.tl.fit(tiny, metacells=metacells, genes=gene, config=QUICK)
     assert tiny["rna"].var.loc[gene, "linger_fitted"]
+
+
+def test_metacells_that_are_alike_are_warned_of_once(monkeypatch):
+    mdata = lg.ds.toy()
+    lg.pp.link_peaks(mdata)
+    monkeypatch.setattr("linger.pp._metacells._MAX_SHARE", 1.0)
+    with pytest.warns(UserWarning, match="share over 90%"):
+        metacells = lg.pp.metacells(mdata, n_metacells=150, n_neighbors=190)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        lg.tl.fit(mdata, metacells=metacells, config=lg.FitConfig(epochs=2, n_folds=2))
+    assert not [each for each in caught if "share over 90%" in str(each.message)]
 
 
 def test_small_groups_are_refused_before_any_work_and_can_be_kept(monkeypatch):

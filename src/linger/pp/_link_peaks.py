@@ -171,7 +171,10 @@ def _check_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame, rna_key: str) -
     if len(of_peaks.intersection("chr" + of_genes)):
         fix = f"Run {column} = {column}.map('chr{{}}'.format, na_action='ignore')."
     elif len(("chr" + of_peaks).intersection(of_genes)):
-        fix = f"Run {column} = {column}.str.removeprefix('chr')."
+        fix = (
+            "The genome file for lg.pp.scan_motifs must name chromosomes as the peaks do, too: Ensembl's say '1', UCSC's 'chr1'. "
+            f"Run {column} = {column}.str.removeprefix('chr')."
+        )
     else:
         fix = "Are they of one species? Annotate genes with the genome of the peaks: lg.pp.annotate_genes."
     msg = (

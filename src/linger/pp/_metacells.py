@@ -193,7 +193,7 @@ def _warn_of_duplicates(weights: sparse.csr_matrix) -> None:
     shared[np.arange(len(checked)), checked] = 0
     share = float((shared.max(axis=1) > 0.9).mean())
     if share > 0.5:
-        msg = f"{share:.0%} of the metacells share over 90% of their cells with another. Use fewer metacells or fewer neighbours."
+        msg = f"{share:.0%} of the metacells share over 90% of their cells with another. Use fewer metacells or fewer neighbours (n_metacells=, n_neighbors=)."
         warnings.warn(msg, UserWarning, stacklevel=3)
 
 

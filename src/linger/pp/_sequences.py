@@ -159,8 +159,8 @@ def _absent_message(chroms: pd.Series, known: list[str], n_peaks: int) -> str:
     have = set(known)
     if any(f"chr{name}" in have for name in names):
         fix = (
-            "The file says 'chr1' where the peaks say '1': write atac.var['chrom'] = 'chr' + chrom, "
-            "with columns start and end."
+            "The file says 'chr1' where the peaks say '1': give a file that says '1' (Ensembl's do, UCSC's do not), or write "
+            "atac.var['chrom'] = 'chr' + chrom, with columns start and end, and link peaks again to genes of such chromosomes."
         )
     elif any(name.removeprefix("chr") in have for name in names):
         fix = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,8 +55,10 @@ def iterate_folds(mdata: MuData, design: Design, *, settings: dict[str, Any], n_
     fold = split_cells(mdata, settings.get("groupby"), n_folds=n_folds, rng=rng, keys=(rna_key, atac_key))
     for number in range(n_folds):
         make = {**settings, "min_cells": 1}
-        train = metacells(mdata[list(fold.index[fold != number])], **make)
-        test = metacells(mdata[list(fold.index[fold == number])], **make)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of metacells, said when those of all cells were made
+            train = metacells(mdata[list(fold.index[fold != number])], **make)
+            test = metacells(mdata[list(fold.index[fold == number])], **make)
         names = test.obs_names.sort_values()
         yield Fold(
             make_samples(train, design, rna_key=rna_key, atac_key=atac_key),
