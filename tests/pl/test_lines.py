@@ -26,7 +26,8 @@ def test_target_overlap_draws_chosen_and_random_tfs(overlap):
     assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1  # covers nothing
     dots = {each.get_label(): each.get_offsets().tolist() for each in ax.collections if each.get_label()[0] == "p"}
     assert dots == {"p < 0.05": [[200, 30]], "p ≥ 0.05": [[500, 60]]}
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "500"]
+    for table in (overlap, overlap.astype({"n_targets": float})):
+        assert [tick.get_text() for tick in lg.pl.target_overlap(table).get_xticklabels()] == ["200", "500"]
     with pytest.raises(KeyError, match=r"lg\.get\.target_overlap"):
         lg.pl.target_overlap(overlap.drop(columns="lower"))
 
