@@ -34,7 +34,10 @@ def test_drivers_draws_every_test_where_it_belongs(table):
     assert dots.get_offsets().tolist() == [list(map(float, place)) for place in places]
     np.testing.assert_allclose(dots.get_array(), tested["difference"])
     assert dots.get_clim() == (-0.9, 0.9)
-    assert (np.array(dots.get_linewidths()) > 0).tolist() == (tested["p_adj"] < 0.05).tolist()
+    edges = dots.get_edgecolors()[:, :3].sum(axis=1)
+    assert (edges == 0).tolist() == (tested["p_adj"] < 0.05).tolist()  # black
+    assert np.min(dots.get_linewidths()) > 0  # a pale dot has an edge, too
+    assert dots.get_sizes().min() >= 18
     by_p = pd.Series(dots.get_sizes(), tested["p_adj"]).sort_index(ascending=False)
     assert (by_p.diff().dropna() >= 0).all()
     assert by_p.iloc[-1] == by_p.iloc[-2]  # 1e-12 is as large as 0

@@ -21,6 +21,8 @@ def test_recovery_draws_every_row():
     assert (drawn["linger"][:, 1] < drawn["random"][:, 1]).all()
     assert [label.get_text() for label in ax.get_legend().get_texts()] == ["linger", "random"]
     assert lg.pl.recovery(table, ax=ax) is ax
+    assert {tuple(chance.get_xdata()) for chance in ax.get_lines()} == {(0.5, 0.5)}
+    assert not lg.pl.recovery(table.rename(columns={"auroc": "f1"}), value="f1").get_lines()  # depends on the truth
     with pytest.raises(KeyError, match="aupr"):
         lg.pl.recovery(table, value="aupr")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import anndata
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,7 +27,8 @@ def test_target_overlap_draws_chosen_and_random_tfs(overlap):
     assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1  # covers nothing
     dots = {each.get_label(): each.get_offsets().tolist() for each in ax.collections if each.get_label()[0] == "p"}
     assert dots == {"p < 0.05": [[200, 30]], "p ≥ 0.05": [[500, 60]]}
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["200", "500"]
+    for table in (overlap, overlap.astype({"n_targets": float})):
+        assert [tick.get_text() for tick in lg.pl.target_overlap(table).get_xticklabels()] == ["200", "500"]
     with pytest.raises(KeyError, match=r"lg\.get\.target_overlap"):
         lg.pl.target_overlap(overlap.drop(columns="lower"))
 
@@ -147,3 +149,16 @@ def test_dominance_ranks_genes(fitted):
     assert not lg.pl.dominance(fitted, n_labels=0).texts
     with pytest.raises(ValueError, match="n_labels"):
         lg.pl.dominance(fitted, n_labels=-1)
+
+
+def test_names_of_ruled_genes_keep_off_the_curve(fitted):
+    var = fitted["rna"].var
+    t = np.linspace(-4, 1, len(var))  # most genes below 0, a few far above
+    var["linger_dominance_t"] = np.where(t > 0.98, 9.0 * t, t)
+    var["linger_dominance"] = "neither"
+    ax = lg.pl.dominance(fitted)
+    ax.figure.draw_without_rendering()
+    curve = np.concatenate([ax.transData.transform(dots.get_offsets()) for dots in ax.collections])
+    for text in ax.texts:
+        box = mpl.text.Text.get_window_extent(text)
+        assert not ((curve > box.min) & (curve < box.max)).all(axis=1).any()

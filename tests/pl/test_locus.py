@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import linger as lg
-from linger.pl._locus_panels import Place, gene_rows
+from linger.pl._locus_panels import Place, draw_arcs, gene_rows
 
 mpl.use("Agg")
 
@@ -19,7 +19,7 @@ def located(fitted):
 
 def _panels(figure):
     """Axes by what is written beside or above them."""
-    return {ax.get_title(loc="left") or ax.get_ylabel(): ax for ax in figure.axes}
+    return {ax.get_ylabel().replace("cis weight", "") or ax.get_title(loc="left"): ax for ax in figure.axes}
 
 
 def _arcs(ax):
@@ -39,13 +39,16 @@ def test_arcs_are_the_cis_edges(located):
     net = lg.get.network(located, "cis", targets="GENE20", top=5)
     panels = _panels(lg.pl.locus(located, "GENE20", top=5, arcs="type_2", groups=[], window=1_000_000))
     arcs = _arcs(panels["population"])
-    expected = {(x, 0.0): w for x, w in zip(_middles(located, net["source"]), net["weight"], strict=True)}
+    heights = net["weight"].clip(lower=0.04 * net["weight"].max())
+    expected = {(x, 0.0): w for x, w in zip(_middles(located, net["source"]), heights, strict=True)}
     assert arcs == pytest.approx(expected)
     colors = [patch.get_edgecolor()[:3] for patch in panels["population"].patches]
     by_sign = {1: "#0072B2", -1: "#D55E00", 0: "#767676"}
     assert colors == [mpl.colors.to_rgb(by_sign[sign]) for sign in net["sign"]]
     of_type = lg.get.network(located, "cis", targets="GENE20", top=5, group="type_2")
-    assert sorted(_arcs(panels["type_2"]).values()) == pytest.approx(sorted(of_type["weight"]))
+    assert sorted(_arcs(panels["type_2"]).values()) == pytest.approx(
+        sorted(of_type["weight"].clip(lower=0.04 * of_type["weight"].max()))
+    )
     tss = located["rna"].var.loc["GENE20", "tss"]
     assert panels["population"].get_xlim() == (max(tss - 1_000_000, 0), tss + 1_000_000)
 
@@ -63,6 +66,26 @@ def test_tracks_are_group_means(located):
     np.testing.assert_allclose([box.vertices[1, 1] for box in boxes], means.loc[here, "type_3"])
     assert len({panels[name].get_ylim() for name in ("type_1", "type_3")}) == 1
     assert len(lg.pl.locus(located, "GENE20", groups=[]).axes) == 3
+
+
+def test_low_arcs_can_be_seen():
+    peaks = pd.DataFrame({"chrom": "chr1", "start": [1000, 9000], "end": [1500, 9500]}, index=["one", "two"])
+    edges = pd.DataFrame({"source": ["one", "two"], "target": "g", "weight": [1.0, 0.001], "sign": [1, -1]})
+    _, ax = mpl.pyplot.subplots()
+    place = Place("chr1", 0, 10_000, 5000)
+    draw_arcs(ax, edges, peaks, place, title="", highest=1.0, legend=False)
+    assert [patch.get_path().vertices[1, 1] / 2 for patch in ax.patches] == pytest.approx([1, 0.04])
+
+
+def test_tracks_name_their_scale_once_and_differ_in_colour(located):
+    located["rna"].obs["fine"] = located["atac"].obs["fine"] = [f"t{i % 12:02d}" for i in range(located.n_obs)]
+    lg.tl.group_means(located, "fine")
+    panels = _panels(lg.pl.locus(located, "GENE20"))
+    tracks = [ax for name, ax in panels.items() if name[:1] == "t" and name[1:].isdigit()]
+    assert len({tuple(ax.collections[0].get_facecolor()[0]) for ax in tracks}) == len(tracks) == 12
+    titles = [ax.get_title(loc="left") for ax in tracks]
+    assert titles[0] == f"mean accessibility, 0 to {tracks[0].get_ylim()[1]:.2g} each"
+    assert set(titles[1:]) == {""}
 
 
 def test_binding_and_snps(located):

@@ -121,6 +121,40 @@ def test_labels(net):
         lg.pl.network(net, labels=["nobody"])
 
 
+def test_numbers_of_other_genes_colour_nothing(net):
+    with pytest.raises(KeyError, match="color has no number for any node"):
+        lg.pl.network(net, color={"ENSG01": 1.0})
+
+
+def test_kinds_are_told_apart_in_one_frame(fitted):
+    parts = [lg.get.network(fitted, kind, top=4) for kind in ("trans", "cis", "binding")]
+    edges, nodes = pd.concat(parts), _nodes(lg.pl.network(pd.concat(parts)))
+    peaks = {*parts[1]["source"], *parts[2]["target"]}
+    assert len(nodes["peak"]) == len(peaks)
+    assert len(nodes["TF"]) == len({*parts[0]["source"], *parts[2]["source"]})
+    assert sum(map(len, nodes.values())) == len({*edges["source"], *edges["target"]})
+
+
+@pytest.mark.parametrize("of", ["targets", "regulators"])
+def test_targets_of_one_tf_surround_it(of):
+    around = [f"GENE{number}" for number in range(30)]
+    net = pd.DataFrame({"source": "TF1", "target": around, "weight": np.arange(30, 0, -1.0)})
+    if of == "regulators":
+        net = net.rename(columns={"source": "target", "target": "source"})
+    places = _places(lg.pl.network(net))
+    assert places.pop("TF1") == (0, 0)
+    np.testing.assert_allclose(np.hypot(*np.array(list(places.values())).T), 1, atol=1e-5)
+    assert places["GENE0"] == pytest.approx((0, 1))
+    ax = lg.pl.network(net)
+    ax.figure.draw_without_rendering()
+    assert not any(text.get_window_extent().overlaps(ax.get_legend().get_window_extent()) for text in ax.texts)
+    turned = {text.get_text(): text.get_rotation() % 180 for text in ax.texts}
+    for name, (x, y) in places.items():  # away from the middle, never upside down
+        assert turned[name] == pytest.approx(np.degrees(np.arctan2(y, x)) % 180, abs=1e-3)
+    clockwise = [np.arctan2(*places[name]) % (2 * np.pi) for name in around]
+    assert clockwise == sorted(clockwise)
+
+
 def test_names_do_not_cover_each_other():
     rng = np.random.default_rng(0)
     names = [f"A_LONG_NAME_{number}" for number in range(60)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from linger._docs import docs
@@ -73,12 +74,19 @@ def dominance(
         ax.scatter(mine.index, mine["t"], s=8, color=color, linewidths=0, label=label, rasterized=len(mine) > 5_000)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
     n = min(n_labels, len(tested) // 2)
-    _name(ax, tested.iloc[len(tested) - n :][::-1], (0.38, 0.97), -0.06)
-    _name(ax, tested.iloc[:n], (0.62, 0.03), 0.06)
+    low, high = ax.get_ylim()
+    middle = (tested["t"].quantile([0.38, 0.62]).to_numpy() - low) / (high - low)  # of the curve where names stand
+    _name(ax, tested.iloc[len(tested) - n :][::-1], (0.38, 0.97), -_step(0.97 - middle[0], n))
+    _name(ax, tested.iloc[:n], (0.62, 0.03), _step(middle[1] - 0.03, n))
     ax.set(xlabel="genes, ranked", ylabel="t (above 0: peaks weigh more)")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="dominant", alignment="left", markerscale=2)
     despine(ax)
     return ax
+
+
+def _step(room: float, n: int) -> float:
+    """Return the distance of names, as a share of the axes, that keeps them off the curve."""
+    return float(np.clip((room - 0.06) / max(n - 1, 1), 0.035, 0.06))
 
 
 def _name(ax: Axes, genes: pd.DataFrame, start: tuple[float, float], step: float) -> None:

@@ -15,7 +15,7 @@ from linger.pl._style import GREY, PALETTE, color_scale, colored, despine, new_a
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AREA: Final = (6.0, 120.0)  # of the smallest and the largest dot, points squared
+_AREA: Final = (18.0, 130.0)  # of the smallest and the largest dot, points squared
 _MOST: Final = 10.0  # -log10 p; what is surer is drawn alike
 _LABEL: Final = 20  # letters in a line beside the colour bar, which is short
 _SLANTED: Final = 0.055  # inches that a letter of a slanted name takes, in width and height
@@ -105,9 +105,10 @@ def _draw_many(tests: Tests, ax: Axes | None) -> Axes:
         height=1.1 + 0.22 * max(len(rows), 6) + slanted,
     )  # fmt: skip
     most, colors = _scale(table["sure"]), color_scale(table["value"])
+    sure = table["p_adj"] < tests.max_p_adj
     dots = ax.scatter(
         table["column"].map(columns.index), table["row"].map(rows.index), s=_areas(table["sure"], most), c=table["value"],
-        edgecolors="black", linewidths=np.where(table["p_adj"] < tests.max_p_adj, 1.0, 0.0).tolist(), **colored(colors),
+        edgecolors=np.where(sure, "black", "#999999").tolist(), linewidths=np.where(sure, 1.0, 0.5).tolist(), **colored(colors),
     )  # fmt: skip
     ax.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(rows)), rows)

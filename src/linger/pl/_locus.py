@@ -25,7 +25,7 @@ from linger.pl._locus_panels import (
     draw_track,
     gene_rows,
 )
-from linger.pl._style import method_colors
+from linger.pl._style import distinct_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,8 +59,9 @@ def locus(
 ) -> Figure:
     """Draw the surroundings of a gene: its cis network as arcs from peaks to the TSS, peaks, genes, binding TFs, accessibility by cell type.
 
-    An arc is as high as the edge is strong; blue ones activate, red ones repress. Peaks of an arc are dark. Accessibility is the mean of a
-    group (:func:`linger.tl.group_means`), 1 being the mean over all peaks; all groups have the same scale.
+    An arc is as high as the edge is strong, but at least 4 % as high as the highest on its scale, or it would lie on the axis; blue ones
+    activate, red ones repress. Peaks of an arc are dark. Accessibility is the mean of a group (:func:`linger.tl.group_means`), 1 being the mean
+    over all peaks; all groups have the same scale, which the first names.
 
     Parameters
     ----------
@@ -185,12 +186,20 @@ def _tracks(
     means = pd.DataFrame(np.asarray(atac.varm[slot(names["key"], GROUP_MEAN)]), atac.var_names, stored)
     means = means.loc[peaks.index, shown]
     highest = 1.05 * means.to_numpy().max(initial=0.0) or 1.0
-    panels = []
-    for name, color in method_colors(stored).items():
+    panels: list[_Panel] = []
+    for name, color in distinct_colors(stored).items():
         if name in shown:
+            title = "" if panels else f"mean accessibility, 0 to {highest:.2g} each"
             heights = means[name].to_numpy(float)
             draw = partial(
-                draw_track, heights=heights, peaks=peaks, place=place, name=name, color=color, highest=highest
+                draw_track,
+                heights=heights,
+                peaks=peaks,
+                place=place,
+                name=name,
+                color=color,
+                highest=highest,
+                title=title,
             )
             panels.append(_Panel(0.3, draw))
     return panels

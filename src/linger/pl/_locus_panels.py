@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LEAST_WIDTH: Final = 0.002  # of the window: what is narrower is not seen
+_LEAST_HEIGHT: Final = 0.04  # of the highest arc: what is lower lies on the axis
 _LETTER: Final = 0.0105  # width of a letter, as a share of the window
 _DARK: Final = "#333333"
 _PALE: Final = "#cccccc"
@@ -66,15 +67,16 @@ def draw_snps(ax: Axes, snps: pd.DataFrame, peaks: pd.DataFrame, place: Place) -
 def draw_arcs(
     ax: Axes, edges: pd.DataFrame, peaks: pd.DataFrame, place: Place, *, title: str, highest: float, legend: bool
 ) -> None:
-    """Draw arcs from peaks to the TSS, as high as the edge is strong."""
+    """Draw arcs from peaks to the TSS, as high as the edge is strong, and high enough to be seen."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     middles = middle(peaks.loc[edges["source"]])
-    for x, weight, sign in zip(middles, edges["weight"], edges["sign"].astype(int), strict=True):
+    heights = edges["weight"].clip(lower=_LEAST_HEIGHT * highest)
+    for x, height, sign in zip(middles, heights, edges["sign"].astype(int), strict=True):
         # half as high as its middle corner
         path = Path(
-            [(x, 0.0), ((x + place.tss) / 2, 2 * weight), (place.tss, 0.0)],
+            [(x, 0.0), ((x + place.tss) / 2, 2 * height), (place.tss, 0.0)],
             [Path.MOVETO, Path.CURVE3, Path.CURVE3],
         )
         ax.add_patch(PathPatch(path, facecolor="none", edgecolor=SIGN_COLORS[sign], linewidth=1.2, alpha=0.8))
@@ -142,9 +144,18 @@ def draw_binding(ax: Axes, edges: pd.DataFrame, peaks: pd.DataFrame, *, tfs: lis
 
 
 def draw_track(
-    ax: Axes, heights: np.ndarray, peaks: pd.DataFrame, place: Place, *, name: str, color: str, highest: float
+    ax: Axes,
+    heights: np.ndarray,
+    peaks: pd.DataFrame,
+    place: Place,
+    *,
+    name: str,
+    color: str,
+    highest: float,
+    title: str,
 ) -> None:
     """Draw the accessibility of a group."""
+    ax.set_title(title, loc="left", fontsize="small")
     _boxes(ax, peaks, heights, place, color)
     ax.set_ylim(0, highest)
     _name(ax, name)

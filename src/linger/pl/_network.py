@@ -27,6 +27,7 @@ _ARROW: Final = "-|>,head_length=0.35,head_width=0.16"
 _HEADS: Final = {1: _ARROW, -1: "|-|,widthA=0,widthB=0.28", 0: _ARROW}
 _WEIGHTS: Final = {"TF": "bold", "peak": "normal", "gene": "normal"}
 _FILL: Final = {"TF": PALETTE[1], "peak": PALETTE[4], "gene": "white"}
+_CROWDED: Final = 20  # names in a ring, from which on they are turned
 _BLANK: Final = "#dddddd"  # a node without value
 
 
@@ -54,16 +55,16 @@ def network(
         edges of one kind.
     color
         Numbers by gene to colour nodes by, such as activity or -log10 p of a trait; those without one are light grey. Where there are
-        negative ones, white is 0.
+        negative ones, white is 0. Numbers of other genes are left out.
     color_label
         What `color` is, for the colour bar; None takes the name of the Series.
     sizes
         Numbers by gene, 0 or more, to make the areas of nodes by, in place of the number of edges.
     labels
-        True names TFs and genes, False nothing; or the names to show.
+        True names TFs and genes, False nothing; or the names to show, which may be peaks.
     layout
-        How networkx places nodes; ``"layers"`` puts TFs, peaks and genes in columns. Or the place (x, y) of every node, so that
-        networks can be compared.
+        How networkx places nodes; with ``"kamada_kawai"`` targets of one TF (or regulators of one gene) form a ring around it, the strongest on top and
+        others after it clockwise. ``"layers"`` puts TFs, peaks and genes in columns. Or the place (x, y) of every node, so that networks can be compared.
     top
         Edges drawn of each kind, the strongest; None draws all.
     rng
@@ -78,7 +79,7 @@ def network(
     Raises
     ------
     KeyError
-        If a column is missing, or a name to show or to place is not in the network.
+        If a column is missing, a name to show or to place is not in the network, or no node has a number in `color`.
     ValueError
         If the network is empty, holds an edge twice or more edges than can be read, weights are missing, sizes are negative, or there
         is no such layout.
@@ -97,9 +98,9 @@ def network(
     graph.add_edges_from(edges.sort_values(["source", "target"])[["source", "target"]].itertuples(index=False))
     roles = _roles(edges, list(graph))
     names = _shown(labels, roles)
-    places = _places(graph, roles, layout, rng)
+    places = _places(graph, edges, roles, layout, rng)
     areas = _areas(graph, roles, sizes)
-    values = pd.Series({} if color is None else dict(color), dtype=float).reindex(list(graph))
+    values = _values(color, list(graph))
     scale = color_scale(values)
     ax = new_axes(ax, **_figure_size(edges, roles, layout))
     _draw_nodes(ax, places, roles, areas, _fill(roles, values, scale))
@@ -112,10 +113,22 @@ def network(
     if layout == "layers":
         ax.margins(0.25, 0.05)
         _name_in_columns(ax, places, roles, names)
+    elif layout == "kamada_kawai" and len(names) > _CROWDED and (middle := _middle(edges)) is not None:
+        _name_around(ax, places, areas, names, middle)
     else:
         ax.margins(0.1)
         _name_apart(ax, edges, places, roles, areas, names)
     return ax
+
+
+def _values(color: pd.Series | Mapping[str, float] | None, nodes: list[str]) -> pd.Series:
+    """Return the number of each node, NaN where there is none."""
+    given = pd.Series({} if color is None else dict(color), dtype=float)
+    values = given.reindex(nodes)
+    if color is not None and values.isna().all():
+        msg = f"color has no number for any node of the network (it names {preview(given.index, 3)}; nodes are {preview(nodes, 3)}). Name nodes as the network does."
+        raise KeyError(msg)
+    return values
 
 
 def _figure_size(edges: pd.DataFrame, roles: pd.Series, layout: object) -> dict[str, float]:
@@ -140,8 +153,6 @@ def _checked(network: pd.DataFrame) -> pd.DataFrame:
     if not np.isfinite(weight).all():
         msg = f"{int((~np.isfinite(weight)).sum())} weights are missing or infinite. Leave those edges out."
         raise ValueError(msg)
-    # the columns by which lg.get.network's three kinds differ
-    kind = "cis" if "beta" in network else "binding" if "alpha" in network else "trans"
     signed = "sign" in network or (weight < 0).any()
     sign = network["sign"].fillna(0).to_numpy(float) if "sign" in network else weight if signed else 0 * weight
     return pd.DataFrame(
@@ -150,9 +161,20 @@ def _checked(network: pd.DataFrame) -> pd.DataFrame:
             "target": network["target"].astype(str).to_numpy(),
             "strength": np.abs(weight),
             "sign": np.sign(sign).astype(int),
-            "kind": network["kind"].astype(str).to_numpy() if "kind" in network else kind,
+            "kind": _kinds(network),
         }
     )
+
+
+def _kinds(network: pd.DataFrame) -> np.ndarray:
+    """Return the kind of every edge, by the columns in which those of lg.get.network differ where there is no column kind."""
+    if "kind" in network:
+        return network["kind"].astype(str).to_numpy()
+    kinds = np.full(len(network), "trans", dtype=object)
+    for column, kind in (("beta", "cis"), ("alpha", "binding")):
+        if column in network:
+            kinds[network[column].notna().to_numpy()] = kind
+    return kinds
 
 
 def _strongest(edges: pd.DataFrame, top: int | None) -> pd.DataFrame:
@@ -182,7 +204,9 @@ def _roles(edges: pd.DataFrame, names: list[str]) -> pd.Series:
     return roles
 
 
-def _places(graph: DiGraph, roles: pd.Series, layout: Layout | Mapping[str, Any], rng: int) -> Positions:
+def _places(
+    graph: DiGraph, edges: pd.DataFrame, roles: pd.Series, layout: Layout | Mapping[str, Any], rng: int
+) -> Positions:
     """Return where each node goes."""
     import networkx as nx
 
@@ -198,8 +222,27 @@ def _places(graph: DiGraph, roles: pd.Series, layout: Layout | Mapping[str, Any]
         return dict(nx.circular_layout(graph))
     if layout == "spring":
         return dict(nx.spring_layout(graph, seed=rng, iterations=200, k=1.5 / np.sqrt(len(graph))))
+    if (middle := _middle(edges)) is not None:
+        return _ring(edges, middle)
     start = nx.spring_layout(graph, seed=rng)
     return dict(nx.kamada_kawai_layout(graph, dist=_distances(graph), pos=start))
+
+
+def _middle(edges: pd.DataFrame) -> str | None:
+    """Return the one source or the one target of all edges, if there is one."""
+    for column in ("source", "target"):
+        names = edges[column].unique()
+        if len(names) == 1:
+            return str(names[0])
+    return None
+
+
+def _ring(edges: pd.DataFrame, middle: str) -> Positions:
+    """Return one node in the middle and all others around it, by strength: no arrow crosses a node."""
+    around = [name for name in pd.unique(edges[["source", "target"]].to_numpy().ravel()) if name != middle]
+    angles = np.pi / 2 - 2 * np.pi * np.arange(len(around)) / max(len(around), 1)
+    places = zip(around, np.column_stack([np.cos(angles), np.sin(angles)]), strict=True)
+    return Positions({middle: np.zeros(2)} | dict(places))
 
 
 def _distances(graph: DiGraph) -> dict[str, dict[str, float]]:
@@ -286,6 +329,33 @@ def _name_in_columns(ax: Axes, places: Positions, roles: pd.Series, names: list[
             name, tuple(places[name]), (9 * side, 0), textcoords="offset points", va="center", fontsize=7.5,
             ha="right" if side < 0 else "left", fontweight=_WEIGHTS[roles[name]],
         )  # fmt: skip
+
+
+def _name_around(ax: Axes, places: Positions, areas: pd.Series, names: list[str], middle: str) -> None:
+    """Write the names of a ring outwards, in the direction of their arrows, and that of the middle below it; leave room for them."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    side, room = min(ax.bbox.size) / figure.dpi, 0.1 + 0.065 * max(map(len, names))
+    ax.margins(max(0.1, room / max(side - 2 * room, 1.0)))
+    for name in names:
+        x, y = places[name]
+        away = np.array([0, -1] if name == middle else [x, y]) * (np.sqrt(areas[name]) / 2 + 4)
+        left = x < -1e-9
+        turned = {
+            "rotation": np.degrees(np.arctan2(y, x)) + 180 * left,
+            "rotation_mode": "anchor",
+            "va": "center",
+            "ha": "right" if left else "left",
+        }
+        inner = {
+            "va": "top",
+            "ha": "center",
+            "fontweight": "bold",
+            "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        }
+        ax.annotate(
+            name, (x, y), tuple(away), textcoords="offset points", fontsize=7.5, **(inner if name == middle else turned)
+        )
 
 
 def _name_apart(

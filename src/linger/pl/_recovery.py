@@ -8,7 +8,7 @@ import pandas as pd
 
 from linger._keys import KINDS
 from linger._validate import columns
-from linger.pl._style import GREY, despine, method_colors, new_axes
+from linger.pl._style import CHANCE, GREY, despine, method_colors, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def recovery(table: pd.DataFrame, *, value: str = "auroc", ax: Axes | None = Non
 
     Returns
     -------
-    The axes.
+    The axes; a dotted line is what chance gives, where that is one number.
 
     Examples
     --------
@@ -58,7 +58,8 @@ def recovery(table: pd.DataFrame, *, value: str = "auroc", ax: Axes | None = Non
         )
     ax.set_yticks(range(len(kinds)), [_NAMES[kind] for kind in kinds])
     ax.set_ylim(len(kinds) - 0.5, -0.5)
-    ax.axvline(0.5 if "auroc" in value else 1.0, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+    if value in CHANCE:
+        ax.axvline(CHANCE[value], color=GREY, linewidth=0.8, linestyle=":", zorder=1)
     ax.set_xlabel({"auroc": "mean AUROC", "aupr_ratio": "mean AUPR ratio"}.get(value, value))
     ax.grid(axis="y", color="#e5e5e5", zorder=0)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

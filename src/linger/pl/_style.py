@@ -53,6 +53,23 @@ def method_colors(methods: Iterable[str]) -> dict[str, str]:
     return {method: GREY if method in grey else next(colors) for method in methods}
 
 
+def distinct_colors(groups: Iterable[str]) -> dict[str, str]:
+    """Return a colour for every group: those of the palette, or along the rainbow where there are more groups than these.
+
+    Examples
+    --------
+    >>> distinct_colors(["B", "T"])
+    {'B': '#0072B2', 'T': '#E69F00'}
+    """
+    import matplotlib as mpl
+
+    names = list(groups)
+    if len(names) <= len(PALETTE):
+        return dict(zip(names, PALETTE, strict=False))
+    along = mpl.colormaps["turbo"](np.linspace(0.03, 0.97, len(names)))
+    return {name: mpl.colors.to_hex(color) for name, color in zip(names, along, strict=True)}
+
+
 def color_scale(values: Iterable[float]) -> ScalarMappable:
     """Return colours for numbers: white at 0 and as far either way where there are negative ones, else from the smallest to the largest.
 

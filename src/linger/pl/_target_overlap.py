@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -55,10 +55,16 @@ def target_overlap(table: pd.DataFrame, *, max_p: float = 0.05, ax: Axes | None 
     sure = table["p_value"] < max_p
     for rows, fill, label in ((table[sure], PALETTE[0], f"p < {max_p:g}"), (table[~sure], "white", f"p ≥ {max_p:g}")):
         if len(rows):
-            style = {"s": 36, "color": fill, "edgecolors": PALETTE[0], "zorder": 4, "clip_on": False}  # whole at 0, too
+            style: dict[str, Any] = {
+                "s": 36,
+                "color": fill,
+                "edgecolors": PALETTE[0],
+                "zorder": 4,
+                "clip_on": False,
+            }  # whole at 0, too
             ax.scatter(rows["n_targets"], rows["overlap"], label=label, **style)
     ax.set_xscale("log")
-    ax.set_xticks(x, [f"{size:,}" for size in x])
+    ax.set_xticks(x, [f"{size:,.0f}" for size in x])
     ax.minorticks_off()
     ax.set(xlabel="strongest targets of a TF", ylabel="of these in the set (mean over TFs)", ylim=(0, None))
     ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -163,6 +163,15 @@ def test_without_a_tf_the_strongest_edges_are_drawn(page, shown):
     assert all(f"→ {gene}<br>" in text for text, gene in zip(texts, expected["gene"], strict=True) if gene != ALARMING)
 
 
+def test_it_begins_with_the_gene_predicted_best_and_shapes_are_those_of_figures(page, shown):
+    loci = shown[1]["loci"]
+    assert page.input_value("#gene") == loci["genes"][loci["first"][0]]
+    shapes = page.evaluate("document.getElementById('figure-network').data.slice(-2).map((dots) => dots.marker.symbol)")
+    assert shapes == ["circle", "square"]  # TFs, genes
+    assert "Circles are TFs, squares" in page.locator("#network figcaption").text_content()
+    assert "four significant digits" in page.locator("#edges").text_content()
+
+
 def test_a_name_that_is_not_there_is_said_to_be(page):
     for what in ("tf", "gene"):
         page.fill(f"#{what}", "NONSENSE")

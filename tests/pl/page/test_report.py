@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import linger as lg
+from linger.pl._page._figures import _importance
 
 from .reading import ALARMING, data_of, frame_of, written
 
@@ -47,6 +48,7 @@ def test_targets_of_every_tf_and_peaks_of_chosen_genes(everything, tmp_path):
     quality = everything["rna"].var["linger_correlation"]
     best = quality[lg.get.matrix(everything, "cis").targets].sort_values(ascending=False).index[:5]
     assert loci["genes"] == sorted(best)
+    assert [loci["genes"][i] for i in loci["first"]] == [best[0]]  # the page opens on it
     assert loci["tss"] == everything["rna"].var.loc[loci["genes"], "tss"].tolist()
     expected = lg.get.network(everything, "cis", group=group, targets=loci["genes"], top=8, per="target")
     assert [loci["peaks"][i] for i in edges["source"]] == expected["source"].tolist()
@@ -69,6 +71,14 @@ def test_tfs_are_ordered_by_importance_in_a_type(everything, tmp_path):
     assert np.shape(heatmap["z"]) == (len(heatmap["y"]), 3)
     everything["rna"].varm["linger_tf_importance"] *= 0
     assert "importance" not in data_of(written(everything, tmp_path / "none.html"))["figures"]  # nothing to draw
+
+
+def test_every_type_has_its_tf_in_the_heatmap():
+    names = [f"{number:02d}" for number in range(70)]
+    table = pd.DataFrame({"group": np.repeat(names, 70), "tf": np.tile(names, 70), "importance": np.eye(70).ravel()})
+    table = table.sort_values(["group", "importance"], ascending=[True, False])
+    drawn = _importance(table, dict(zip(names, names, strict=True)))
+    assert drawn["layout"]["yaxis"]["ticktext"] == names
 
 
 def test_further_results_are_shown_where_stored(everything, tmp_path):

@@ -15,7 +15,7 @@ from linger.get._tf_importance import tf_importance
 from linger.pl._page._source import Source
 from linger.pl._style import PALETTE
 
-_MOST_TFS = 60  # rows of the heatmap
+_MOST_TFS = 60  # rows of the heatmap, or one a type where there are more types
 _LONGEST = 22  # letters of a name on an axis
 
 
@@ -95,7 +95,7 @@ def _importance(table: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any
     best = table[table["importance"] > 0].groupby("group", sort=False).head(per_type)
     wide = wide.loc[sorted(best["tf"].unique())]
     where, highest = wide.to_numpy().argmax(axis=1), wide.max(axis=1).to_numpy()
-    wide = wide.iloc[np.lexsort((wide.index, -highest, where))].head(_MOST_TFS)
+    wide = wide.iloc[np.lexsort((wide.index, -highest, where))]
     limit = float(np.abs(wide.to_numpy()).max())
     heatmap = go.Heatmap(
         z=wide.round(3).to_numpy().tolist(),

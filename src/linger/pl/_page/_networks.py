@@ -32,7 +32,7 @@ class Networks(NamedTuple):
     targets: dict[str, Any]
     """Names of TFs and genes, and of all cells and each type the edges of every TF and the strongest of all, as positions among these."""
     loci: dict[str, Any]
-    """Locations of genes and peaks, and the edges likewise."""
+    """Locations of genes and peaks, the edges likewise, and the position of the gene to begin with, if there is any."""
 
 
 def networks(source: Source, labels: Mapping[str, str]) -> Networks:
@@ -48,9 +48,10 @@ def networks(source: Source, labels: Mapping[str, str]) -> Networks:
         drawn.append(edges.head(_DRAWN))
         targets.append(_edges(source, "trans", found, source.n_targets, per="source"))
         strengths.append(pd.Series(found.matrix.sum(axis=1).A1.astype(float), found.sources))
-    genes = pd.Index([])
+    genes = best_first = pd.Index([])
     for found in source.matrices("cis"):
-        genes = genes if loci else _genes(source, found)  # the same for every type
+        best_first = best_first if loci else _genes(source, found)  # the same for every type
+        genes = best_first.sort_values()
         best["cis"].append(_edges(source, "cis", found, source.top))
         part = NamedMatrix(found.matrix[:, found.targets.get_indexer(genes)], found.sources, genes)
         loci.append(_edges(source, "cis", part, source.n_peaks, per="target"))
@@ -58,7 +59,11 @@ def networks(source: Source, labels: Mapping[str, str]) -> Networks:
         best["binding"].append(_edges(source, "binding", found, source.top))
     tables = [_tf_table(source, strengths, targets, labels)]
     tables += [_edge_table(kind, frames, labels, source.top) for kind, frames in best.items()]
-    return Networks(tables, _targets(targets, drawn, labels), _loci(source, loci, genes, labels))
+    return Networks(
+        tables,
+        _targets(targets, drawn, labels),
+        _loci(source, loci, genes, labels) | {"first": [int(at) for at in genes.get_indexer(best_first[:1])]},
+    )
 
 
 def _edges(source: Source, kind: Kind, found: NamedMatrix, top: int, per: Per | None = None) -> pd.DataFrame:
@@ -112,14 +117,14 @@ def _targets(frames: list[pd.DataFrame], strongest: list[pd.DataFrame], labels: 
 
 
 def _genes(source: Source, found: NamedMatrix) -> pd.Index:
-    """Choose the genes whose peaks are shown: those predicted best, or where that is not known those with the strongest peaks."""
+    """Return the genes whose peaks are shown, best first: those predicted best, or where that is not known those with the strongest peaks."""
     table = pd.DataFrame({"gene": found.targets, "value": found.matrix.sum(axis=0).A1})
     table = table[table["value"] > 0]
     quality = slot(source.key, CORRELATION)
     if quality in source.var:
         table["value"] = source.var[quality].reindex(table["gene"]).to_numpy()
     kept = table.sort_values(["value", "gene"], ascending=[False, True]).head(source.n_genes)
-    return pd.Index(kept["gene"]).sort_values()
+    return pd.Index(kept["gene"])
 
 
 def _loci(source: Source, frames: list[pd.DataFrame], genes: pd.Index, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ function curve(edge, x, y, text, faint, widest) {
 function nodes(names, x, position, side) {
   return {
     x: names.map(() => x), y: names.map((_, i) => position(i)), mode: "markers+text", text: names.map(short), hovertext: names.map(escape),
-    hoverinfo: "text", textposition: `middle ${side}`, cliponaxis: false, marker: { size: 9, color: "#1f2933", symbol: side === "left" ? "square" : "circle" },
+    hoverinfo: "text", textposition: `middle ${side}`, cliponaxis: false, marker: { size: 9, color: "#1f2933", symbol: side === "left" ? "circle" : "square" },
   };
 }
 
@@ -161,7 +161,7 @@ function option(name) {
   return Object.assign(document.createElement("option"), { value: name });
 }
 
-const state = { type: 0, tf: -1, gene: 0 };
+const state = { type: 0, tf: -1, gene: data.loci.first[0] ?? 0 };
 for (const [name, figure] of Object.entries(data.figures)) Plotly.newPlot(byId(`figure-${name}`), figure.data, figure.layout, CONFIG);
 const refresh = data.tables.map(showTable);
 byId("tf-names").append(...data.targets.tfs.map(option));
