@@ -71,6 +71,18 @@ def test_layers_are_columns(fitted):
     assert len(nodes["peak"]) == len({*net.loc[net["kind"] == "cis", "source"]})
 
 
+def test_arrows_within_a_column_bend_away_from_its_nodes():
+    net = pd.DataFrame({"source": ["A", "C", "A", "B"], "target": ["C", "A", "g", "g"], "weight": 1.0, "sign": 1})
+    ax = lg.pl.network(net, layout="layers")
+    ax.figure.canvas.draw()
+    arrows = [patch for patch in ax.patches if isinstance(patch, mpl.patches.FancyArrowPatch)]
+    curves = [arrow.get_path().vertices[:3] for arrow in arrows]  # start, control point and end, in pixels
+    within = [curve for curve in curves if abs(curve[0, 0] - curve[2, 0]) < 0.3 * abs(curve[0, 1] - curve[2, 1])]
+    assert len(within) == 2
+    for start, control, end in within:
+        assert control[0] > max(start[0], end[0]) + 0.1 * abs(start[1] - end[1])
+
+
 def test_given_places_are_kept(net):
     places = {name: (number, -number) for number, name in enumerate(["g9", "g2", "g1", "TF3", "TF2", "TF1", "other"])}
     ax = lg.pl.network(net, layout=places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
@@ -28,6 +29,7 @@ _HEADS: Final = {1: _ARROW, -1: "|-|,widthA=0,widthB=0.28", 0: _ARROW}
 _WEIGHTS: Final = {"TF": "bold", "peak": "normal", "gene": "normal"}
 _FILL: Final = {"TF": PALETTE[1], "peak": PALETTE[4], "gene": "white"}
 _CROWDED: Final = 20  # names in a ring, from which on they are turned
+_BEND: Final = 0.08  # of arrows, so that those of both directions are seen
 _BLANK: Final = "#dddddd"  # a node without value
 
 
@@ -107,7 +109,7 @@ def network(
     if color is not None:
         label = color_label if color_label is not None else getattr(color, "name", None)
         ax.figure.colorbar(scale, ax=ax, shrink=0.5, pad=0.01, label="" if label is None else str(label))
-    _draw_edges(ax, graph, edges, places, areas)
+    _draw_edges(ax, graph, edges, places, areas, in_columns=layout == "layers")
     ax.set_axis_off()
     _legend(ax, roles, edges, valued=color is not None)
     if layout == "layers":
@@ -133,7 +135,9 @@ def _values(color: pd.Series | Mapping[str, float] | None, nodes: list[str]) -> 
 
 def _figure_size(edges: pd.DataFrame, roles: pd.Series, layout: object) -> dict[str, float]:
     if layout == "layers":
-        return {"width": 5.5, "height": 1 + max(2.0, 0.16 * roles.value_counts().max())}
+        counts = roles.value_counts()
+        rows = max(0.26 * counts.get("TF", 0), 0.16 * counts.max())  # circles that do not touch
+        return {"width": 5.5, "height": 1 + max(2.0, rows)}
     side = float(np.clip(2.6 + 0.42 * np.sqrt(len(roles) + len(edges)), 4.6, 11))
     return {"width": side, "height": side}
 
@@ -298,21 +302,31 @@ def _draw_nodes(ax: Axes, places: Positions, roles: pd.Series, areas: pd.Series,
             ax.scatter(x, y, s=areas[mine], c=fill[mine].tolist(), label=role, **style)
 
 
-def _draw_edges(ax: Axes, graph: DiGraph, edges: pd.DataFrame, places: Positions, areas: pd.Series) -> None:
+def _draw_edges(
+    ax: Axes, graph: DiGraph, edges: pd.DataFrame, places: Positions, areas: pd.Series, *, in_columns: bool
+) -> None:
     """Draw arrows of activation, bars of repression, widths by the strength within a kind."""
     import networkx as nx
 
     width = 0.5 + 2.5 * edges["strength"] / edges.groupby("kind")["strength"].transform("max").clip(lower=1e-300)
-    for sign, head in _HEADS.items():
-        mine = edges["sign"] == sign
+    ends = edges[["source", "target"]].to_numpy()
+    bends = pd.Series([_bend(places[a], places[b]) if in_columns else _BEND for a, b in ends], edges.index)
+    for (sign, head), bend in product(_HEADS.items(), sorted(set(bends))):
+        mine = (edges["sign"] == sign) & (bends == bend)
         drawn = nx.draw_networkx_edges(
             graph, places, ax=ax, edgelist=list(zip(edges["source"][mine], edges["target"][mine], strict=True)),
             width=width[mine].tolist(), edge_color=SIGN_COLORS[sign], arrowstyle=head, arrowsize=13, alpha=0.75,
-            connectionstyle="arc3,rad=0.08", nodelist=list(areas.index),
+            connectionstyle=f"arc3,rad={bend}", nodelist=list(areas.index),
             node_size=((np.sqrt(areas) + 5) ** 2).tolist(),
         )  # fmt: skip
         for arrow in drawn:
             arrow.set(zorder=1, label=SIGN_NAMES[sign])
+
+
+def _bend(start: np.ndarray, end: np.ndarray) -> float:
+    """Return the curvature of an arrow; within a column it keeps clear of the nodes between, on the right."""
+    across, up = end - start
+    return _BEND if across else 0.4 * float(np.sign(up))
 
 
 def _shown(labels: bool | Iterable[str], roles: pd.Series) -> list[str]:
