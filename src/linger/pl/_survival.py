@@ -43,6 +43,8 @@ def survival(adata: AnnData, tf: str, *, key: str = DEFAULT_KEY, ax: Axes | None
         If lifelines is not installed.
     KeyError
         If survival was not tested, or the TF is unknown.
+    ValueError
+        If samples or activities have changed since the test.
 
     Examples
     --------
