@@ -20,7 +20,7 @@ from line_profiler import LineProfiler
 from linger.nn import _ensemble, _losses, _products, _shapley, _train
 
 INNER = (
-    _train.train, _train._set_gradient, _train.pull_back, _ensemble.forward, _losses.add_manifold_gradient,
+    _train.train, _train._Penalties.add_gradient, _train._set_gradient, _train.pull_back, _ensemble.forward, _losses.add_manifold_gradient,
     _losses.set_l1_gradient, _products.matmul_t, _products.add_matmul_t, _shapley.shapley, _shapley._values,
     _shapley._multipliers, _shapley._secant, _shapley._used_units,
 )  # fmt: skip
