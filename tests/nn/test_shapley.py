@@ -68,3 +68,17 @@ def test_summary_is_mean_absolute_value_and_covariance_sign(random_block, chunk)
             assert summary.tf_sign[gene, tf] == np.sign(covariance)
     own = summary.tf[block.inputs.own_gene, block.inputs.own_tf]
     assert not own.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("n_dead", [5, 12])
+def test_units_that_never_switch_on_add_nothing(random_block, dtype, n_dead):
+    """Genes one by one, where such units are left out, have the values of genes at once, where they are not."""
+    block = random_block(seed=9, dtype=dtype)
+    weights = block.weights()
+    weights.re[:, :n_dead, 0] = -1e3
+    one_by_one = nn.shapley(weights, block.inputs, block.background(), chunk=1)
+    together = nn.shapley(weights, block.inputs, block.background(), chunk=5)
+    for found, expected in zip(one_by_one[:2], together[:2], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert one_by_one.tf.any() == (n_dead < 12)

@@ -134,7 +134,7 @@ def _values(weights: Weights, inputs: Inputs, background: Inputs, activation: Ac
 
 
 def _used_units(weights: Weights, x: Layers, b: Layers, slope: Tensor) -> tuple[Weights, Layers, Layers, Tensor]:
-    """Leave out the first layer's units of a gene that no sample switches: their multipliers are 0."""
+    """Leave out the units of a gene's first layer that are the same in all samples, at slope 0: their multipliers are 0."""
     used = ((x.a1 != b.a1[:, :, :1]) | (slope != 0)).any(2)[0] | (b.a1 != b.a1[:, :, :1]).any(2)[0]
     weights = weights._replace(tf=weights.tf[:, used], re=weights.re[:, used], w2=weights.w2[:, :, used])
     x, b = (layers._replace(z1=layers.z1[:, used], a1=layers.a1[:, used]) for layers in (x, b))
