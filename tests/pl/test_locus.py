@@ -7,6 +7,7 @@ import pytest
 
 import linger as lg
 from linger.pl._locus_panels import Place, draw_arcs, gene_rows
+from linger.pl._style import SIGN_COLORS
 
 mpl.use("Agg")
 
@@ -75,6 +76,16 @@ def test_low_arcs_can_be_seen():
     place = Place("chr1", 0, 10_000, 5000)
     draw_arcs(ax, edges, peaks, place, title="", highest=1.0, legend=False)
     assert [patch.get_path().vertices[1, 1] / 2 for patch in ax.patches] == pytest.approx([1, 0.04])
+
+
+def test_the_arc_of_a_promoter_has_a_dot():
+    peaks = pd.DataFrame({"chrom": "chr1", "start": [4900, 9000], "end": [5060, 9500]}, index=["promoter", "far"])
+    edges = pd.DataFrame({"source": ["far", "promoter"], "target": "g", "weight": [1.0, 0.5], "sign": [1, -1]})
+    _, ax = mpl.pyplot.subplots()
+    draw_arcs(ax, edges, peaks, Place("chr1", 0, 10_000, 5000), title="", highest=1.0, legend=False)
+    (dots,) = ax.collections
+    assert dots.get_offsets().tolist() == [[4990.0, 0.5]]
+    assert mpl.colors.to_hex(dots.get_facecolor()[0]) == mpl.colors.to_hex(SIGN_COLORS[-1])
 
 
 def test_tracks_name_their_scale_once_and_differ_in_colour(located):

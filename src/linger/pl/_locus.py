@@ -60,7 +60,7 @@ def locus(
     """Draw the surroundings of a gene: its cis network as arcs from peaks to the TSS, peaks, genes, binding TFs, accessibility by cell type.
 
     An arc is as high as the edge is strong, but at least 4 % as high as the highest on its scale, or it would lie on the axis; blue ones
-    activate, red ones repress. Peaks of an arc are dark. Accessibility is the mean of a group (:func:`linger.tl.group_means`), 1 being the mean
+    activate, red ones repress; a dot is on top of one as narrow as a line, of a peak at the TSS. Peaks of an arc are dark. Accessibility is the mean of a group (:func:`linger.tl.group_means`), 1 being the mean
     over all peaks; all groups have the same scale, which the first names.
 
     Parameters

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEAST_WIDTH: Final = 0.002  # of the window: what is narrower is not seen
 _LEAST_HEIGHT: Final = 0.04  # of the highest arc: what is lower lies on the axis
+_NARROW: Final = 0.01  # of the window: an arc of a promoter is a line, and a line may be anything
 _LETTER: Final = 0.0105  # width of a letter, as a share of the window
 _DARK: Final = "#333333"
 _PALE: Final = "#cccccc"
@@ -67,7 +68,7 @@ def draw_snps(ax: Axes, snps: pd.DataFrame, peaks: pd.DataFrame, place: Place) -
 def draw_arcs(
     ax: Axes, edges: pd.DataFrame, peaks: pd.DataFrame, place: Place, *, title: str, highest: float, legend: bool
 ) -> None:
-    """Draw arcs from peaks to the TSS, as high as the edge is strong, and high enough to be seen."""
+    """Draw arcs from peaks to the TSS, as high as the edge is strong, and high enough to be seen; a dot on those as narrow as a line."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -80,6 +81,9 @@ def draw_arcs(
             [Path.MOVETO, Path.CURVE3, Path.CURVE3],
         )
         ax.add_patch(PathPatch(path, facecolor="none", edgecolor=SIGN_COLORS[sign], linewidth=1.2, alpha=0.8))
+    narrow = np.abs(middles - place.tss) < _NARROW * place.span
+    tops, colors = (middles + place.tss) / 2, edges["sign"].astype(int).map(SIGN_COLORS).to_numpy()
+    ax.scatter(tops[narrow], heights[narrow], c=colors[narrow], s=14, zorder=3)
     ax.set_ylim(0, 1.08 * highest)
     ax.set_ylabel("cis weight", fontsize="small")
     ax.set_title(title, loc="left", fontsize="small")
