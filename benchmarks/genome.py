@@ -46,7 +46,7 @@ def simulate(rng, *, cells, genes, tfs, peaks, types):
     obs = pd.DataFrame({"type": [f"type {i % types}" for i in range(cells)]}, index=[f"cell{i}" for i in range(cells)])
     places = {"rna": genes, "atac": peaks}
     chromosomes = {name: np.sort(rng.integers(1, N_CHROMOSOMES + 1, n)) for name, n in places.items()}
-    starts = {name: rng.integers(0, int(length), n) for name, n in places.items()}
+    starts = {name: rng.choice(int(length), n, replace=False) for name, n in places.items()}
     mods = {
         name: AnnData(counts(rng, obs["type"].to_numpy(), n, DETECTED[name]), obs[[]].copy())
         for name, n in places.items()
@@ -55,7 +55,7 @@ def simulate(rng, *, cells, genes, tfs, peaks, types):
     mods["rna"].var["chrom"] = [f"chr{i}" for i in chromosomes["rna"]]
     mods["rna"].var["tss"] = starts["rna"]
     mods["rna"].var["is_tf"] = np.arange(genes) < tfs
-    at = zip(chromosomes["atac"], starts["atac"] + np.arange(peaks), strict=True)  # no two alike
+    at = zip(chromosomes["atac"], starts["atac"], strict=True)
     mods["atac"].var_names = [f"chr{i}:{start}-{start + 500}" for i, start in at]
     mdata = mudata.MuData(mods)
     mdata.obs["type"] = obs["type"]
