@@ -15,17 +15,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-import multiprocessing
 import os
 import tempfile
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pandas as pd
 import per_gene
 from _common import PeakMemory
+from per_gene import in_fresh_process, verdict
 from scipy import sparse
 
 MAX_FLOOR_RATIO, MAX_MEMORY_GB = 1.4, 8.0
@@ -112,11 +111,6 @@ def fit(sizes, epochs, precision, n_jobs, threads):
     return seconds, watch.stop() / 1e9, expected, round(per_gene_peaks)
 
 
-def fresh(function, *arguments):
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
-
-
 def floor(n_metacells, n_tfs, n_peaks, epochs, threads):
     """Return the seconds of a gene's products, at the sizes in use."""
     vars(per_gene).update(M=n_metacells, T=n_tfs, P=n_peaks, EPOCHS=epochs)
@@ -126,20 +120,18 @@ def floor(n_metacells, n_tfs, n_peaks, epochs, threads):
 def whole(options):
     sizes = {name: getattr(options, name) for name in ("cells", "genes", "tfs", "peaks", "types")}
     threads = os.cpu_count() or 1
-    seconds, memory, expected, n_peaks = fresh(fit, sizes, options.epochs, options.precision, 1, threads)
+    seconds, memory, expected, n_peaks = in_fresh_process(fit, sizes, options.epochs, options.precision, 1, threads)
     print(f"{expected}\n{n_peaks} peaks a gene, {options.epochs} epochs, {options.precision}, {threads} threads")
     for step, value in seconds.items():
         print(f"{step}: {value:.1f} s")
-    ideal = expected.n_genes * fresh(floor, expected.n_metacells, expected.n_tfs, n_peaks, options.epochs, threads)
+    ideal = expected.n_genes * in_fresh_process(
+        floor, expected.n_metacells, expected.n_tfs, n_peaks, options.epochs, threads
+    )
     ratio = seconds["fit"] / ideal
     print(
         f"fit / floor: {seconds['fit']:.0f} s / {ideal:.0f} s = {ratio:.2f} (target {MAX_FLOOR_RATIO}) {verdict(ratio <= MAX_FLOOR_RATIO)}"
     )
     print(f"peak memory: {memory:.2f} GB (target {MAX_MEMORY_GB:g}) {verdict(memory <= MAX_MEMORY_GB)}")
-
-
-def verdict(ok):
-    return "PASS" if ok else "FAIL"
 
 
 def scaling(options):
@@ -148,7 +140,7 @@ def scaling(options):
     for n_jobs in (1, 2):
         for name, factor in cases:
             sizes = {**base, name: base[name] * factor} if name in base else base
-            seconds, memory, *_ = fresh(fit, sizes, options.epochs, options.precision, n_jobs, 1)
+            seconds, memory, *_ = in_fresh_process(fit, sizes, options.epochs, options.precision, n_jobs, 1)
             rows.append({"grows": name, "factor": factor, "processes": n_jobs, **seconds, "GB": memory})
             print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
