@@ -12,7 +12,7 @@ from linger._docs import docs
 from linger._keys import D0, DEFAULT_KEY, DISTANCE, FITTED, MOTIF, Kind, slot
 from linger._validate import columns, modality, tf_mask
 from linger.bm._evaluate import true_edges
-from linger.get._graph import fitted_slot
+from linger.get._graph import fitted_genes, fitted_slot
 from linger.tl._design import read_values
 
 if TYPE_CHECKING:
@@ -167,17 +167,16 @@ def universe(
     """
     rna = modality(mdata, rna_key)
     distance = fitted_slot(mdata, DISTANCE, key, kinds=[DISTANCE]).tocoo()
+    rows, cols = distance.row, distance.col
     if only_fitted:
         columns(rna.var, [slot(key, FITTED)], f"{rna_key}.var", "lg.tl.fit(mdata)")
-        fitted = mdata.var_names.isin(rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)])
-        kept = fitted[distance.col]
-        distance = sparse.coo_array((distance.data[kept], (distance.row[kept], distance.col[kept])), distance.shape)
-    linked_peaks, linked_genes = (np.unique(index) for index in (distance.row, distance.col))
+        kept = mdata.var_names.isin(fitted_genes(rna, key))[cols]
+        rows, cols = rows[kept], cols[kept]
     names = mdata.var_names.to_numpy()
     tfs = rna.var_names[tf_mask(rna, rna_key)]
     if kind == "cis":
-        return pd.DataFrame({"source": names[distance.row], "target": names[distance.col]})
-    targets = names[linked_genes if kind == "trans" else linked_peaks]
+        return pd.DataFrame({"source": names[rows], "target": names[cols]})
+    targets = names[np.unique(cols if kind == "trans" else rows)]
     pairs = pd.MultiIndex.from_product([tfs, targets], names=["source", "target"]).to_frame(index=False)
     return pairs[pairs["source"] != pairs["target"]].reset_index(drop=True)
 

@@ -29,6 +29,7 @@ from linger.get._states import State
 from linger.get._strengths import Strengths
 
 if TYPE_CHECKING:
+    from anndata import AnnData
     from mudata import MuData
 
 _MAX_LOG = 60.0  # of a power of coactivity: beyond, products leave the range of float32
@@ -241,11 +242,16 @@ def _at_pattern(pattern: sparse.csr_matrix, values: sparse.csr_matrix) -> sparse
     return sparse.csr_matrix((data, pattern.indices.copy(), pattern.indptr.copy()), pattern.shape)
 
 
+def fitted_genes(rna: AnnData, key: str) -> pd.Index:
+    """Return the genes that have a network."""
+    return rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)]
+
+
 def names_of(mdata: MuData, kind: Kind, *, key: str, rna_key: str, atac_key: str) -> tuple[pd.Index, pd.Index]:
     """Return all sources and all targets of a kind of network: TFs, fitted genes or peaks."""
     rna, atac = modality(mdata, rna_key), modality(mdata, atac_key)
     tfs = rna.var_names[tf_mask(rna, rna_key)]
-    genes = rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)]
+    genes = fitted_genes(rna, key)
     return {TRANS: (tfs, genes), CIS: (atac.var_names, genes), BINDING: (tfs, atac.var_names)}[kind]
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from scipy.stats import false_discovery_control, hypergeom
 
 from linger._docs import docs
-from linger._keys import DEFAULT_KEY, FITTED, IS_TF, MODULE, MODULE_LOADINGS, slot
+from linger._keys import DEFAULT_KEY, IS_TF, MODULE, MODULE_LOADINGS, slot
 from linger._validate import columns, modality, preview
+from linger.get._graph import fitted_genes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -103,7 +104,7 @@ def module_enrichment(
     2
     """
     rna = _with_modules(mdata, key, rna_key)
-    genes = rna.var_names[rna.var[slot(key, FITTED)].to_numpy(dtype=bool)]
+    genes = fitted_genes(rna, key)
     if isinstance(gene_sets, pd.DataFrame):
         columns(gene_sets, ["source", "target"], "gene_sets", "gene_sets.rename(columns=...)")
         named: Mapping[Any, Iterable[str]] = gene_sets.groupby("source")["target"].agg(list).to_dict()
