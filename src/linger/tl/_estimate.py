@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import psutil
@@ -25,7 +23,7 @@ from linger.tl._blocks import Blocks
 from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
 from linger.tl._design import Design, Samples, Standardized, make_design
 from linger.tl._ensemble import Keys, Trainer, at_columns, background_columns, find_device
-from linger.tl._workers import Workers, one_thread_each
+from linger.tl._workers import Workers, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -204,10 +202,9 @@ def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, workers: Work
 
 def _seconds_each(task: Callable[[], None], at_once: int) -> float:
     """Do something several times at once, and return the seconds over the number of times."""
-    with one_thread_each() if at_once > 1 else nullcontext():
-        begin = time.perf_counter()
-        joblib.Parallel(n_jobs=at_once, backend="threading")(joblib.delayed(task)() for _ in range(at_once))
-        return (time.perf_counter() - begin) / at_once
+    begin = time.perf_counter()
+    list(side_by_side([task] * at_once, at_once))
+    return (time.perf_counter() - begin) / at_once
 
 
 def _typical_rows(sizes: Sizes, block_size: int) -> np.ndarray:

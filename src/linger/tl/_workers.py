@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import lru_cache
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 import joblib
 import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from linger.tl._jobs import Found, Job
+
+T = TypeVar("T")
 
 
 class Workers(NamedTuple):
@@ -69,22 +71,24 @@ class Workers(NamedTuple):
 
 def _solve_here(job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
     """Solve as many blocks at a time as torch has threads; a GPU solves one at a time."""
-    threads = min(torch.get_num_threads(), len(numbers)) if job.on_cpu else 1
-    with one_thread_each() if job.on_cpu else nullcontext():
-        if threads <= 1:
-            yield from ((number, job(number)) for number in numbers)
-        else:
-            parallel = joblib.Parallel(n_jobs=threads, backend="threading", return_as="generator", batch_size=1)
-            yield from zip(numbers, parallel(joblib.delayed(job)(number) for number in numbers), strict=True)
+    tasks = [partial(job, number) for number in numbers]
+    results = (
+        side_by_side(tasks, min(torch.get_num_threads(), len(tasks))) if job.on_cpu else (task() for task in tasks)
+    )
+    with closing(results):
+        yield from zip(numbers, results, strict=True)
 
 
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let torch use one thread in every thread that calls it."""
+def side_by_side(tasks: Iterable[Callable[[], T]], n_threads: int) -> Generator[T, None, None]:
+    """Yield what functions return, in their order, several at a time; meanwhile torch has one thread in each."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # new threads start with what was set last
     try:
-        yield
+        if n_threads <= 1:
+            yield from (task() for task in tasks)
+        else:
+            parallel = joblib.Parallel(n_jobs=n_threads, backend="threading", return_as="generator", batch_size=1)
+            yield from parallel(joblib.delayed(task)() for task in tasks)
     finally:
         torch.set_num_threads(before)
 
