@@ -8,7 +8,7 @@ permission costs nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -23,33 +23,26 @@ _users, _before = 0, ""
 @contextmanager
 def fast_products() -> Iterator[None]:
     """Let oneDNN compute float32 products on the CPU, where it keeps their precision; also a decorator."""
-    if not _keeps_precision():
+    with _permission() if _keeps_precision() else nullcontext():
         yield
-        return
-    _enter()
-    try:
-        yield
-    finally:
-        _leave()
 
 
-def _enter() -> None:
-    """Give the permission, which is one for all threads, when the first asks for it."""
+@contextmanager
+def _permission() -> Iterator[None]:
+    """Allow bfloat16, for all threads, from when the first asks for it until the last is done."""
     global _users, _before
     with _LOCK:
         if not _users:
             settings = _settings()
             _before, settings.fp32_precision = settings.fp32_precision, "bf16"
         _users += 1
-
-
-def _leave() -> None:
-    """Take it back after the last."""
-    global _users
-    with _LOCK:
-        _users -= 1
-        if not _users:
-            _settings().fp32_precision = _before
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _users -= 1
+            if not _users:
+                _settings().fp32_precision = _before
 
 
 def _settings() -> Any:
@@ -62,12 +55,8 @@ def _keeps_precision() -> bool:
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.backends.mkldnn, "matmul")):  # type: ignore[no-untyped-call]
         return False
     exact = torch.full((4, 64, 64), 1 + 2**-12)
-    settings = _settings()
-    before, settings.fp32_precision = settings.fp32_precision, "bf16"
-    try:
+    with _permission():
         products = torch.bmm(exact, exact), torch.mm(exact[0], exact[0])
-    finally:
-        settings.fp32_precision = before
     return all(torch.allclose(found, torch.tensor(64 * (1 + 2**-12) ** 2), rtol=1e-6) for found in products)
 
 
@@ -101,4 +90,5 @@ def add_matmul_t(out: Tensor, a: Tensor, b: Tensor, *, beta: float) -> None:
     if a.dtype == b.dtype:
         out.addmm_(a, b.T, beta=beta)
     else:
-        out.mul_(beta).add_(matmul_t(a, b))
+        product = matmul_t(a, b)
+        out.copy_(product.add_(out, alpha=beta) if beta else product)

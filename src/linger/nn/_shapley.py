@@ -54,7 +54,7 @@ def shapley(
     parts, work, device = [], _Workspace(), weights.tf.device
     for rows in torch.split(torch.arange(len(weights.tf), device=device), chunk or (1 if device.type == "cpu" else 64)):
         part = Weights(*(w[rows] for w in weights)), _take(inputs, rows), _take(background, rows)
-        values, x = _values(*part, activation, work), _features(part[1])
+        values, x = _values(*part, activation, work)
         parts.append((values.abs().mean(2), _sign(values, x)))
     strength, sign = (torch.cat(column) for column in zip(*parts, strict=True))
     n_tfs = weights.tf.shape[2]
@@ -97,7 +97,7 @@ def shapley_values(
     -------
     Values of the TFs (G x M x T) and of the REs (G x M x P).
     """
-    values = _values(weights, inputs, background, activation, _Workspace()).transpose(1, 2)
+    values = _values(weights, inputs, background, activation, _Workspace())[0].transpose(1, 2)
     n_tfs = weights.tf.shape[2]
     return values[..., :n_tfs], values[..., n_tfs:]
 
@@ -116,21 +116,24 @@ class _Workspace:
         return self._arrays[name][:size].view(shape)
 
 
-def _values(weights: Weights, inputs: Inputs, background: Inputs, activation: Activation, work: _Workspace) -> Tensor:
-    """Return the values of all inputs, G x F x M."""
+def _values(
+    weights: Weights, inputs: Inputs, background: Inputs, activation: Activation, work: _Workspace
+) -> tuple[Tensor, Tensor]:
+    """Return the values of all inputs, and the inputs themselves, both G x F x M."""
     x, b = forward(weights, inputs, activation), forward(weights, background, activation)
     slope = ACTIVATIONS[activation].backward(torch.ones_like(x.a1), x.a1)
     if len(weights.tf) == 1:
         weights, x, b, slope = _used_units(weights, x, b, slope)
     u = _multipliers(weights, x, b, slope, activation, work)
     n_genes, n_samples, n_background, n_hidden = u.shape
+    features = _features(inputs)
     first = torch.cat([weights.tf, weights.re[:, :, 1:]], dim=2).transpose(1, 2).contiguous()  # G x F x H
-    values = torch.bmm(first, u.mean(2).transpose(1, 2)).mul_(_features(inputs))
+    values = torch.bmm(first, u.mean(2).transpose(1, 2)).mul_(features)
     # b_f(k) W1[h, f] for all pairs (k, h) at once, so that summing over both is a single product
     paired = work.empty("paired", (n_genes, first.shape[1], n_background, n_hidden), inputs.tf)
     torch.mul(_features(background)[..., None], first[:, :, None], out=paired)
     u = u.div_(n_background).view(n_genes, n_samples, -1).to(paired.dtype)
-    return values.sub_(torch.bmm(paired.flatten(2), u.transpose(1, 2)))
+    return values.sub_(torch.bmm(paired.flatten(2), u.transpose(1, 2))), features
 
 
 def _used_units(weights: Weights, x: Layers, b: Layers, slope: Tensor) -> tuple[Weights, Layers, Layers, Tensor]:
