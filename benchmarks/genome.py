@@ -114,7 +114,7 @@ def fit(sizes, epochs, precision, n_jobs, threads):
 def floor(n_metacells, n_tfs, n_peaks, epochs, threads):
     """Return the seconds of a gene's products, at the sizes in use."""
     vars(per_gene).update(M=n_metacells, T=n_tfs, P=n_peaks, EPOCHS=epochs)
-    return per_gene.measure_floor(threads, with_manifold=True)
+    return per_gene.measure_floor(threads, with_manifold=True).seconds
 
 
 def whole(options):

@@ -16,7 +16,7 @@ LingerGRN pins numpy 1.26 and so runs in an environment of its own, made on firs
 supports, 3.11 or 3.12): ``--peer-env``, by default a folder below the user's cache. ``--no-peer`` leaves it out.
 
 Floor: the time that the matrix products of a gene alone would take at the rate measured for each product by itself, at
-the same shape, in as many threads at once. Multiply-adds per gene, with F = T + P + 1: training 2 * H * F * M an epoch (first
+the same shape, in as many threads at once, after every one of our passes, and the median of these. Multiply-adds per gene, with F = T + P + 1: training 2 * H * F * M an epoch (first
 layer, forward and weight gradient) and 3 * H * H2 * M (second layer), the manifold term 2 * H * T * (P + 1) an epoch,
 Shapley values H * M * K * (T + P + H2) and a few smaller ones. What is element-wise is not in the floor.
 
@@ -135,18 +135,21 @@ class Job:
 
 
 def time_ours(arrays, threads, with_manifold, precision=torch.float32):
-    """Return seconds per gene of every pass but the first, and checks of the last block."""
+    """Return seconds per gene of every pass but the first, checks of the last block, and the floor after every pass."""
     torch.set_num_threads(threads)
     job, n_genes, seconds = Job(arrays, precision, with_manifold=with_manifold), len(arrays["targets"]), []
+    floors = []
     for _ in range(1 + PASSES):
         begin = time.perf_counter()
         for number, found in Workers().solve(job, range(n_genes // BLOCK)):  # noqa: B007
             trained, inputs, values = found
         seconds.append((time.perf_counter() - begin) / n_genes)
+        if precision == torch.float32:
+            floors.append(measure_floor(threads, with_manifold))
     predicted, targets = nn.predict(trained.weights, inputs), job.data["targets"][number * BLOCK :]
     correlation = [np.corrcoef(pair)[0, 1] for pair in zip(predicted, targets, strict=True)]
     nonzero = torch.cat([values.tf, values.re], dim=1).ne(0).float().mean()
-    return seconds[1:], {"correlation": float(np.mean(correlation)), "nonzero_shapley": float(nonzero)}
+    return seconds[1:], {"correlation": float(np.mean(correlation)), "nonzero_shapley": float(nonzero)}, floors[1:]
 
 
 def in_fresh_process(function, *arguments):
@@ -192,6 +195,7 @@ def best_call(runs, budget=0.05, repeats=5):
     """Return the shortest seconds over calls of the same product with different data, in a thread each at once."""
 
     def calls(run):
+        torch.set_num_threads(1)
         run()
         barrier.wait()
         begin, number = time.perf_counter(), 0
@@ -205,22 +209,29 @@ def best_call(runs, budget=0.05, repeats=5):
         return min(statistics.mean(pool.map(calls, runs)) for _ in range(repeats)) / len(runs)
 
 
+class Floor(NamedTuple):
+    """What products alone would take."""
+
+    seconds: float
+    table: str
+
+
 @nn.fast_products()
+@torch.no_grad()
 def measure_floor(threads, with_manifold):
-    """Print rate and share of every product and return the seconds a gene that products alone would take."""
-    torch.set_num_threads(1)
-    print(f"\nfloor {TITLES['manifold' if with_manifold else 'plain']}, {threads} thread(s)")
-    print(f"{'product':26}{'GFLOP a gene':>14}{'GFLOP/s':>10}{'ms a gene':>11}")
+    """Return the seconds a gene that products alone would take, with rate and share of every product."""
+    lines = [f"{'product':26}{'GFLOP a gene':>14}{'GFLOP/s':>10}{'ms a gene':>11}"]
     total = flops = 0.0
-    with torch.no_grad():
-        for same in zip(*(products(with_manifold) for _ in range(threads)), strict=True):
-            product, seconds = same[0], best_call([each.run for each in same])
-            total += seconds * product.per_gene
-            flops += product.flops * product.per_gene
-            work, rate = product.flops * product.per_gene / 1e9, product.flops / seconds / 1e9
-            print(f"{product.name:26}{work:14.3f}{rate:10.0f}{1e3 * seconds * product.per_gene:11.3f}")
-    print(f"{'sum':26}{flops / 1e9:14.3f}{flops / total / 1e9:10.0f}{1e3 * total:11.3f}", flush=True)
-    return total
+    for same in zip(*(products(with_manifold) for _ in range(threads)), strict=True):
+        product, seconds = same[0], best_call([each.run for each in same])
+        total += seconds * product.per_gene
+        flops += product.flops * product.per_gene
+        lines.append(line(product.name, product.flops * product.per_gene, seconds * product.per_gene))
+    return Floor(total, "\n".join([*lines, line("sum", flops, total)]))
+
+
+def line(name, flops, seconds):
+    return f"{name:26}{flops / 1e9:14.3f}{flops / seconds / 1e9:10.0f}{1e3 * seconds:11.3f}"
 
 
 def start_peer(python, path, kind, threads, n_genes):
@@ -257,15 +268,16 @@ def time_peer(python, path, kind, threads, n_genes, processes=1):
 
 
 def measure(arrays, options, python, path):
-    """Return median seconds per gene by (side, kind, threads)."""
-    found, cores = {}, os.cpu_count() or 1
+    """Return median seconds per gene by (side, kind, threads), and the floors at ours by (kind, threads)."""
+    found, floors, cores = {}, {}, os.cpu_count() or 1
     for kind in TARGETS:
         for threads in options.threads:
             setting = f"{threads} thread(s)"
-            seconds, checks = in_fresh_process(time_ours, arrays, threads, kind == "manifold")
+            seconds, checks, floors[kind, threads] = in_fresh_process(time_ours, arrays, threads, kind == "manifold")
             found["linger", kind, threads] = statistics.median(seconds)
             report("linger", kind, setting, seconds, checks)
-            seconds, checks = in_fresh_process(time_ours, arrays, threads, kind == "manifold", torch.bfloat16)
+            print(f"{floors[kind, threads][-1].table}\n", flush=True)
+            seconds, checks, _ = in_fresh_process(time_ours, arrays, threads, kind == "manifold", torch.bfloat16)
             found["linger, bfloat16", kind, threads] = statistics.median(seconds)
             report("linger", kind, f"{setting}, bfloat16", seconds, checks)
             if python is not None:
@@ -276,7 +288,7 @@ def measure(arrays, options, python, path):
             seconds, checks = time_peer(python, path, kind, 1, options.peer_genes, cores)
             found["LingerGRN, processes", kind, 1] = statistics.median(seconds)
             report("LingerGRN", kind, f"{cores} processes, 1 thread", seconds, checks)
-    return found
+    return found, floors
 
 
 def best(found, side, kind):
@@ -296,7 +308,7 @@ def summary(found, floors):
     ]
     for kind, target in TARGETS.items():
         ours, peer = best(found, "linger", kind), best(found, "LingerGRN", kind)
-        against_floor = ours[0] / floors[kind]
+        against_floor = ours[0] / statistics.median(floor.seconds for floor in floors[kind, ours[1]])
         cells = [TITLES[kind], f"{1e3 * ours[0]:.1f} ({ours[1]})"]
         if peer is None:
             cells += ["not run", "", f">= {target:g}", ""]
@@ -347,9 +359,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "arrays.npz"
         np.savez(path, **arrays)
-        found = measure(arrays, options, python, path)
-    best_threads = {kind: best(found, "linger", kind)[1] for kind in TARGETS}
-    floors = {kind: in_fresh_process(measure_floor, best_threads[kind], kind == "manifold") for kind in TARGETS}
+        found, floors = measure(arrays, options, python, path)
     print("", *summary(found, floors), sep="\n")
 
 

@@ -17,12 +17,12 @@ import per_gene
 import torch
 from line_profiler import LineProfiler
 
-from linger.nn import _ensemble, _losses, _products, _shapley, _train
+from linger.nn import _adam, _ensemble, _losses, _products, _shapley, _train
 
 INNER = (
     _train.train, _train._Penalties.add_gradient, _train._set_gradient, _train.pull_back, _ensemble.forward, _losses.add_manifold_gradient,
-    _losses.set_l1_gradient, _products.matmul_t, _products.add_matmul_t, _shapley.shapley, _shapley._values,
-    _shapley._multipliers, _shapley._secant, _shapley._used_units,
+    _products.matmul_t, _adam.Adam._step_compiled, _shapley.shapley, _shapley._values,
+    _shapley._multipliers, _shapley._times_secant, _shapley._used_units, _shapley._sign, _shapley._features, _shapley._take,
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import torch
 
 from linger import nn
 from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
-from linger.nn._losses import add_ewc_gradient, add_manifold_gradient, set_l1_gradient
+from linger.nn._losses import add_ewc_gradient, add_l1_gradient, add_manifold_gradient
 
 from .conftest import as_modules
 
@@ -48,15 +48,8 @@ def random_anchor(block, seed=3):
     return nn.Anchor(start.tf, start.re, *pulls)
 
 
-def _l1_gradient(gradient, weights, weight):
-    signs = nn.Weights(*(torch.full_like(values, torch.nan) for values in weights))
-    set_l1_gradient(signs, weights)
-    for values, sign in zip(gradient, signs, strict=True):
-        values.add_(sign, alpha=weight)
-
-
 PENALTIES = {
-    "l1": (lambda w, graph, anchor: nn.l1_penalty(w), lambda g, w, graph, anchor: _l1_gradient(g, w, 0.3)),
+    "l1": (lambda w, graph, anchor: nn.l1_penalty(w), lambda g, w, graph, anchor: add_l1_gradient(g, w, 0.3)),
     "manifold": (
         lambda w, graph, anchor: nn.manifold_penalty(w, graph),
         lambda g, w, graph, anchor: add_manifold_gradient(g, w, graph, 0.3),

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from linger import nn
+from linger.nn._shapley import _times_secant, _times_secant_torch
 
 from .conftest import as_modules, gene_inputs
 
@@ -82,3 +83,17 @@ def test_units_that_never_switch_on_add_nothing(random_block, dtype, n_dead):
     for found, expected in zip(one_by_one[:2], together[:2], strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
     assert one_by_one.tf.any() == (n_dead < 12)
+
+
+@pytest.mark.parametrize("n_units", [1, 7, 16])
+def test_compiled_multipliers_equal_torch(n_units):
+    generator = torch.Generator().manual_seed(n_units)
+    z, z_b = (torch.randn(2, n_units, n, generator=generator) for n in (6, 5))
+    z_b[:, :, 0] = z[:, :, 0]  # a pair without difference, where the derivative is taken
+    layer = z, torch.tanh(z), 1 - torch.tanh(z) ** 2, z_b, torch.tanh(z_b)
+    start = torch.randn(2, 6, 5, n_units, generator=generator)
+    found, expected = start.clone(), start.clone()
+    total = _times_secant(found, layer)
+    torch.testing.assert_close(total, _times_secant_torch(expected, *(a.transpose(1, 2) for a in layer)))
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found[:, 0, 0], start[:, 0, 0] * layer[2][:, :, 0])

@@ -61,19 +61,35 @@ class Layers(NamedTuple):
 class Nonlinearity(NamedTuple):
     """An activation function, and its derivative by the chain rule."""
 
-    function: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Tensor], Tensor]
-    """Gradient after the activation, value of the activation -> gradient before it (one pass over memory)."""
+    function: Callable[..., Tensor]
+    """Takes ``out=``, which may be the argument; without it, autograd can follow."""
+    backward_: Callable[[Tensor, Tensor], Tensor]
+    """Turns the gradient after the activation, changed in place, and its value into the gradient before it."""
 
 
+_aten = torch.ops.aten
 ACTIVATIONS: dict[Activation, Nonlinearity] = {
-    "relu": Nonlinearity(torch.relu, lambda gradient, a: torch.ops.aten.threshold_backward(gradient, a, 0)),
-    "sigmoid": Nonlinearity(torch.sigmoid, torch.ops.aten.sigmoid_backward),
-    "tanh": Nonlinearity(torch.tanh, torch.ops.aten.tanh_backward),
+    "relu": Nonlinearity(
+        lambda z, out=None: torch.relu(z) if out is None else torch.clamp(z, min=0, out=out),
+        lambda gradient, a: _aten.threshold_backward.grad_input(gradient, a, 0, grad_input=gradient),
+    ),
+    "sigmoid": Nonlinearity(
+        torch.sigmoid, lambda gradient, a: _aten.sigmoid_backward.grad_input(gradient, a, grad_input=gradient)
+    ),
+    "tanh": Nonlinearity(
+        torch.tanh, lambda gradient, a: _aten.tanh_backward.grad_input(gradient, a, grad_input=gradient)
+    ),
 }
 
 
-def forward(weights: Weights, inputs: Inputs, activation: Activation) -> Layers:
+def overwritten_layers(weights: Weights, n_samples: int) -> Layers:
+    """Return memory for :func:`forward` in which activations replace pre-activations."""
+    (n_genes, n_hidden2, n_hidden), new = weights.w2.shape, weights.w2.new_empty
+    a1, a2 = new(n_genes, n_hidden, n_samples), new(n_genes, n_hidden2, n_samples)
+    return Layers(a1, a1, a2, a2, new(n_genes, 1, n_samples))
+
+
+def forward(weights: Weights, inputs: Inputs, activation: Activation, out: Layers | None = None) -> Layers:
     """Run the networks of a block.
 
     Parameters
@@ -84,19 +100,21 @@ def forward(weights: Weights, inputs: Inputs, activation: Activation) -> Layers:
         Their inputs over M samples.
     activation
         Non-linearity of both hidden layers.
+    out
+        Memory for the result (:func:`overwritten_layers`), by default new.
 
     Returns
     -------
     All layers; ``y`` is the prediction, G x 1 x M.
     """
     n_genes, n_hidden, n_tfs = weights.tf.shape
-    z1 = matmul_t(weights.tf.reshape(n_genes * n_hidden, n_tfs), inputs.tf.T).view(n_genes, n_hidden, -1)
-    z1 = z1.baddbmm_(weights.re, inputs.re)
+    z1_out, a1_out, z2_out, a2_out, y_out = (None,) * 5 if out is None else (out.z1.flatten(0, 1), *out[1:])
     function = ACTIVATIONS[activation].function
-    a1 = function(z1)
-    z2 = torch.baddbmm(weights.b2, weights.w2, a1)
-    a2 = function(z2)
-    return Layers(z1, a1, z2, a2, torch.baddbmm(weights.b3, weights.w3, a2))
+    z1 = matmul_t(weights.tf.reshape(n_genes * n_hidden, n_tfs), inputs.tf.T, z1_out).view(n_genes, n_hidden, -1)
+    a1 = function(z1.baddbmm_(weights.re, inputs.re), out=a1_out)
+    z2 = torch.baddbmm(weights.b2, weights.w2, a1, out=z2_out)
+    a2 = function(z2, out=a2_out)
+    return Layers(z1, a1, z2, a2, torch.baddbmm(weights.b3, weights.w3, a2, out=y_out))
 
 
 @fast_products()

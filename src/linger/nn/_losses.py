@@ -100,12 +100,14 @@ def l1_penalty(weights: Weights) -> Tensor:
     return torch.stack([part.abs().sum((1, 2)) for part in parts]).sum(0)
 
 
-def set_l1_gradient(gradient: Weights, weights: Weights) -> None:
-    """Set `gradient` to the (sub)gradient of :func:`l1_penalty`; 0 at 0."""
-    for values, found in zip(weights, gradient, strict=True):
-        torch.sign(values, out=found)
-    for bias in (gradient.re[:, :, 0], gradient.b2, gradient.b3):
-        bias.zero_()
+def add_l1_gradient(gradient: Weights, weights: Weights, weight: float) -> None:
+    """Add ``weight`` times the (sub)gradient of :func:`l1_penalty` to `gradient`; 0 at 0."""
+    layers = zip(gradient, weights, strict=True)
+    for name, (found, values) in zip(weights._fields, layers, strict=True):
+        if name in ("tf", "w2", "w3"):
+            found.add_(values.sign(), alpha=weight)
+        elif name == "re":
+            found[:, :, 1:].add_(values[:, :, 1:].sign(), alpha=weight)
 
 
 def ewc_penalty(weights: Weights, anchor: Anchor) -> Tensor:

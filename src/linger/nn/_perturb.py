@@ -9,6 +9,7 @@ from torch import Tensor
 
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Weights, forward
 from linger.nn._products import fast_products
+from linger.nn._train import pull_back
 
 
 class Change(NamedTuple):
@@ -88,7 +89,7 @@ def screen(
     b2, buffer = weights.b2.transpose(1, 2), z1.clone()
 
     def averaged(z: Tensor) -> Tensor:
-        a1 = torch.relu_(z) if activation == "relu" else function(z)
+        a1 = function(z, out=z)
         return torch.baddbmm(weights.b3, function(torch.baddbmm(b2, a1, w2)), w3)[:, :, 0] @ average
 
     before = averaged(buffer)  # by the same operations, so that what does not change comes out as 0
@@ -129,9 +130,8 @@ def gradient_moments(
     -------
     Both S x G x T, in standard deviations of the gene by standard deviations of the TF.
     """
-    layers, backward = forward(weights, inputs, activation), ACTIVATIONS[activation].backward
-    d2 = backward(weights.w3.transpose(1, 2).expand_as(layers.a2).contiguous(), layers.a2)
-    d1 = backward(weights.w2.transpose(1, 2) @ d2, layers.a1)
+    layers = forward(weights, inputs, activation)
+    d1 = pull_back(weights, layers, torch.ones_like(layers.y), activation)[0]
     gradient = weights.tf.transpose(1, 2) @ d1
     mean, square = gradient @ average, gradient.square() @ average
     return mean.permute(2, 0, 1), square.permute(2, 0, 1)

@@ -60,35 +60,21 @@ def _keeps_precision() -> bool:
     return all(torch.allclose(found, torch.tensor(64 * (1 + 2**-12) ** 2), rtol=1e-6) for found in products)
 
 
-def matmul_t(a: Tensor, b: Tensor) -> Tensor:
+def matmul_t(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """Return ``a @ b.T``, computed in the precision of `b`.
 
     Parameters
     ----------
     a, b
         Matrices, n x k and m x k.
+    out
+        Memory for the result, by default new.
 
     Returns
     -------
     Matrix, n x m, of the precision of `a`.
     """
-    return torch.mm(a, b.T) if a.dtype == b.dtype else torch.mm(a.to(b.dtype), b.T).to(a.dtype)
-
-
-def add_matmul_t(out: Tensor, a: Tensor, b: Tensor, *, beta: float) -> None:
-    """Set `out` to ``beta * out + a @ b.T``, the product computed in the precision of `b`.
-
-    Parameters
-    ----------
-    out
-        Matrix, n x m, changed in place.
-    a, b
-        Matrices, n x k and m x k.
-    beta
-        What remains of `out`; with 0 its content does not matter.
-    """
     if a.dtype == b.dtype:
-        out.addmm_(a, b.T, beta=beta)
-    else:
-        product = matmul_t(a, b)
-        out.copy_(product.add_(out, alpha=beta) if beta else product)
+        return torch.mm(a, b.T, out=out)
+    product = torch.mm(a.to(b.dtype), b.T)
+    return product.to(a.dtype) if out is None else out.copy_(product)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward
+from linger.nn._kernels import times_secant
 from linger.nn._products import fast_products
 
 _SMALL = 1e-6  # below this difference the secant is replaced by the slope, as shap does
@@ -121,18 +122,18 @@ def _values(
 ) -> tuple[Tensor, Tensor]:
     """Return the values of all inputs, and the inputs themselves, both G x F x M."""
     x, b = forward(weights, inputs, activation), forward(weights, background, activation)
-    slope = ACTIVATIONS[activation].backward(torch.ones_like(x.a1), x.a1)
+    slope = ACTIVATIONS[activation].backward_(torch.ones_like(x.a1), x.a1)
     if len(weights.tf) == 1:
         weights, x, b, slope = _used_units(weights, x, b, slope)
-    u = _multipliers(weights, x, b, slope, activation, work)
+    u, mean = _multipliers(weights, x, b, slope, activation, work)
     n_genes, n_samples, n_background, n_hidden = u.shape
     features = _features(inputs)
     first = torch.cat([weights.tf, weights.re[:, :, 1:]], dim=2).transpose(1, 2).contiguous()  # G x F x H
-    values = torch.bmm(first, u.mean(2).transpose(1, 2)).mul_(features)
+    values = torch.bmm(first, mean.transpose(1, 2)).mul_(features)
     # b_f(k) W1[h, f] for all pairs (k, h) at once, so that summing over both is a single product
     paired = work.empty("paired", (n_genes, first.shape[1], n_background, n_hidden), inputs.tf)
-    torch.mul(_features(background)[..., None], first[:, :, None], out=paired)
-    u = u.div_(n_background).view(n_genes, n_samples, -1).to(paired.dtype)
+    torch.mul(_features(background).div_(n_background)[..., None], first[:, :, None], out=paired)
+    u = u.view(n_genes, n_samples, -1).to(paired.dtype)
     return values.sub_(torch.bmm(paired.flatten(2), u.transpose(1, 2))), features
 
 
@@ -151,21 +152,38 @@ def _features(inputs: Inputs) -> Tensor:
 
 def _multipliers(
     weights: Weights, x: Layers, b: Layers, slope: Tensor, activation: Activation, work: _Workspace
-) -> Tensor:
-    """Multipliers of the output against the first pre-activation, G x M x K x H."""
-    slope2 = ACTIVATIONS[activation].backward(torch.ones_like(x.a2), x.a2)
-    secant2 = _secant(x.z2, x.a2, b.z2, b.a2, slope2, work, "second").mul_(weights.w3[:, None])
-    secant1 = _secant(x.z1, x.a1, b.z1, b.a1, slope, work, "first")
-    through = work.empty("through", secant1.flatten(1, 2).shape, secant1)
-    torch.bmm(secant2.flatten(1, 2), weights.w2, out=through)
-    return secant1.mul_(through.view_as(secant1))
+) -> tuple[Tensor, Tensor]:
+    """Multipliers of the output against the first pre-activation, G x M x K x H, and their mean over K."""
+    slope2 = ACTIVATIONS[activation].backward_(torch.ones_like(x.a2), x.a2)
+    pairs = len(x.z1), x.z1.shape[2], b.z1.shape[2]
+    second = work.empty("second", (*pairs, x.z2.shape[1]), x.z2)
+    second.copy_(weights.w3[:, None])
+    _times_secant(second, (x.z2, x.a2, slope2, b.z2, b.a2))
+    through = work.empty("through", (*pairs, x.z1.shape[1]), x.z1)
+    torch.bmm(second.flatten(1, 2), weights.w2, out=through.flatten(1, 2))
+    return through, _times_secant(through, (x.z1, x.a1, slope, b.z1, b.a1)).div_(pairs[2])
 
 
-def _secant(z: Tensor, a: Tensor, z_b: Tensor, a_b: Tensor, slope: Tensor, work: _Workspace, name: str) -> Tensor:
-    """Change of activation over change of pre-activation for all pairs of sample and background, G x M x K x units."""
-    z, a, slope = (t.transpose(1, 2).contiguous()[:, :, None] for t in (z, a, slope))
-    z_b, a_b = (t.transpose(1, 2).contiguous()[:, None] for t in (z_b, a_b))
-    shape = (*z.shape[:2], *z_b.shape[2:])
-    dz = torch.sub(z, z_b, out=work.empty("difference", shape, z))
-    ratio = torch.sub(a, a_b, out=work.empty(name, shape, z)).div_(dz)
-    return torch.where(dz.abs_() < _SMALL, slope, ratio, out=ratio)
+def _times_secant(out: Tensor, layer: tuple[Tensor, ...]) -> Tensor:
+    """Multiply by the change of activation over that of pre-activation, and return the sum over the background.
+
+    Parameters
+    ----------
+    out
+        G x M x K x units, changed in place.
+    layer
+        Pre-activation, activation and its derivative of the samples, G x units x M; the first two of the background, G x units x K.
+    """
+    z, a, slope, z_b, a_b = (array.transpose(1, 2).contiguous() for array in layer)
+    if out.device.type != "cpu":
+        return _times_secant_torch(out, z, a, slope, z_b, a_b)
+    total = torch.empty_like(z)
+    small = total.numpy().dtype.type(_SMALL)
+    times_secant(out.numpy(), total.numpy(), z.numpy(), a.numpy(), slope.numpy(), z_b.numpy(), a_b.numpy(), small)
+    return total
+
+
+def _times_secant_torch(out: Tensor, z: Tensor, a: Tensor, slope: Tensor, z_b: Tensor, a_b: Tensor) -> Tensor:
+    dz = z[:, :, None] - z_b[:, None]
+    secant = (a[:, :, None] - a_b[:, None]).div_(dz)
+    return out.mul_(torch.where(dz.abs_() < _SMALL, slope[:, :, None], secant, out=secant)).sum(2)

@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
+from linger.nn._adam import Adam
 from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
-from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward
+from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward, overwritten_layers
 from linger.nn._losses import (
     Anchor,
     MotifGraph,
     add_ewc_gradient,
+    add_l1_gradient,
     add_manifold_gradient,
     ewc_penalty,
     freeze_anchored,
     l1_penalty,
     manifold_penalty,
-    set_l1_gradient,
 )
-from linger.nn._products import add_matmul_t, fast_products
+from linger.nn._products import fast_products, matmul_t
 
 
 class Trained(NamedTuple):
@@ -102,50 +102,36 @@ def train(
         msg = "manifold > 0 needs the motif graph of the block."
         raise ValueError(msg)
     penalties = (_AuthorsPenalties if authors else _Penalties)(l1, manifold, graph, ewc, anchor)
-    gradient = Weights(*(torch.zeros_like(w) for w in weights))
-    moments = [[torch.zeros_like(w) for w in weights] for _ in range(2)]
-    steps = [torch.zeros((), device=w.device) for w in weights]
+    # not zeros_like, which keeps odd strides of axes of length 1: oneDNN then leaves the memory as it was (pytorch issue 195066)
+    gradient = Weights(*(w.new_zeros(w.shape) for w in weights))
+    adam = Adam(weights, gradient, l1=penalties.l1_of_step(), decay=l1 if authors else 0.0)
+    memory = _Memory.of(weights, targets.shape[1])
     loss = torch.full((len(targets), epochs), torch.nan, dtype=targets.dtype)
     for epoch in range(epochs):
-        layers = forward(weights, inputs, activation)
+        layers = forward(weights, inputs, activation, memory.layers)
         residual = layers.y[:, 0] - targets
         weighted = residual if sample_weights is None else residual * sample_weights
         if epoch % record_every == 0 or epoch == epochs - 1:
             loss[:, epoch] = ((residual * weighted).mean(1) + penalties.value(weights)).cpu()
-        _set_gradient(gradient, weights, inputs, layers, weighted, activation, l1=0.0 if authors else l1)
+        _set_gradient(gradient, weights, inputs, memory, weighted, activation)
         penalties.add_gradient(gradient, weights)
-        gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0
-        rate = learning_rate * (1 - epoch / epochs) if decay else learning_rate
-        _step(weights, gradient, moments, steps, rate, weight_decay=l1 if authors else 0.0)
+        if len(inputs.own_gene):
+            gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0  # that weight is 0, so no penalty moves it either
+        adam.step(learning_rate * (1 - epoch / epochs) if decay else learning_rate)
     return Trained(weights, loss)
 
 
-def _step(
-    weights: Weights,
-    gradient: Weights,
-    moments: list[list[Tensor]],
-    steps: list[Tensor],
-    rate: float,
-    *,
-    weight_decay: float,
-) -> None:
-    """Take one step of Adam with torch's defaults, by its fused kernel."""
-    adam(
-        list(weights),
-        list(gradient),
-        moments[0],
-        moments[1],
-        [],  # AMSGrad's maxima
-        steps,
-        fused=True,
-        amsgrad=False,
-        beta1=0.9,
-        beta2=0.999,
-        lr=rate,
-        weight_decay=weight_decay,
-        eps=1e-8,
-        maximize=False,
-    )
+class _Memory(NamedTuple):
+    """Arrays of samples, used again in every epoch: getting them from the system takes as long as filling them."""
+
+    layers: Layers
+    d1: Tensor
+    d2: Tensor
+
+    @classmethod
+    def of(cls, weights: Weights, n_samples: int) -> _Memory:
+        layers = overwritten_layers(weights, n_samples)
+        return cls(layers, *_empty_like_activations(layers))
 
 
 class _Penalties(NamedTuple):
@@ -165,13 +151,21 @@ class _Penalties(NamedTuple):
             total = total + self.ewc * ewc_penalty(weights, self.anchor)
         return total
 
+    def l1_of_step(self) -> float:
+        """Return the weight of the l1 norm that Adam takes along, which is all of it unless some weights are frozen."""
+        return 0.0 if self._freezes() else self.l1
+
+    def _freezes(self) -> bool:
+        return self.anchor is not None and self.ewc == math.inf
+
     def add_gradient(self, gradient: Weights, weights: Weights) -> None:
-        """Add the gradient of all terms but l1, which :func:`_set_gradient` takes along."""
+        """Add the gradient of all terms but what Adam takes along."""
         if self.manifold and self.graph is not None:
             add_manifold_gradient(gradient, weights, self.graph, self.manifold)
         if self.anchor is None or not self.ewc:
             return
-        if self.ewc == math.inf:
+        if self._freezes():
+            add_l1_gradient(gradient, weights, self.l1)
             freeze_anchored(gradient, self.anchor)
         else:
             add_ewc_gradient(gradient, weights, self.anchor, self.ewc)
@@ -188,6 +182,9 @@ class _AuthorsPenalties(_Penalties):
             total = total + self.ewc * similarity(weights, self.anchor)
         return total
 
+    def l1_of_step(self) -> float:
+        return 0.0
+
     def add_gradient(self, gradient: Weights, weights: Weights) -> None:
         add_column_norm_gradient(gradient, weights, self.l1)
         if self.manifold and self.graph is not None:
@@ -197,30 +194,40 @@ class _AuthorsPenalties(_Penalties):
 
 
 def _set_gradient(
-    gradient: Weights,
-    weights: Weights,
-    inputs: Inputs,
-    layers: Layers,
-    residual: Tensor,
-    activation: Activation,
-    *,
-    l1: float,
+    gradient: Weights, weights: Weights, inputs: Inputs, memory: _Memory, residual: Tensor, activation: Activation
 ) -> None:
-    """Set `gradient` to that of mean squared error and l1 term with respect to all weights, by the chain rule."""
-    d3 = residual[:, None, :] * (2 / residual.shape[1])
-    d1, d2 = pull_back(weights, layers, d3, activation)
-    if l1:
-        set_l1_gradient(gradient, weights)
-    add_matmul_t(gradient.tf.flatten(0, 1), d1.flatten(0, 1), inputs.tf, beta=l1)
-    gradient.re.baddbmm_(d1, inputs.re.transpose(1, 2), beta=l1)
-    gradient.w2.baddbmm_(d2, layers.a1.transpose(1, 2), beta=l1)
-    gradient.w3.baddbmm_(d3, layers.a2.transpose(1, 2), beta=l1)
+    """Set `gradient` to that of mean squared error with respect to all weights, by the chain rule."""
+    d3, layers = residual[:, None, :] * (2 / residual.shape[1]), memory.layers
+    d1, d2 = pull_back(weights, layers, d3, activation, (memory.d1, memory.d2))
+    matmul_t(d1.flatten(0, 1), inputs.tf, gradient.tf.flatten(0, 1))
+    torch.bmm(d1, inputs.re.transpose(1, 2), out=gradient.re)
+    torch.bmm(d2, layers.a1.transpose(1, 2), out=gradient.w2)
+    torch.bmm(d3, layers.a2.transpose(1, 2), out=gradient.w3)
     torch.sum(d2, 2, keepdim=True, out=gradient.b2)
     torch.sum(d3, 2, keepdim=True, out=gradient.b3)
 
 
-def pull_back(weights: Weights, layers: Layers, d3: Tensor, activation: Activation) -> tuple[Tensor, Tensor]:
-    """Return the gradient at both pre-activations (first, second) from that at the output, `d3`, G x 1 x M."""
-    backward = ACTIVATIONS[activation].backward
-    d2 = backward(weights.w3.transpose(1, 2) * d3, layers.a2)
-    return backward(torch.bmm(weights.w2.transpose(1, 2), d2), layers.a1), d2
+def pull_back(
+    weights: Weights, layers: Layers, d3: Tensor, activation: Activation, out: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient at both pre-activations (first, second) from that at the output, `d3`, G x 1 x M.
+
+    Parameters
+    ----------
+    weights, layers
+        The networks, and what :func:`forward` returned for them.
+    d3
+        Gradient at the output.
+    activation
+        Non-linearity of the hidden layers.
+    out
+        Memory for both, by default new.
+    """
+    d1, d2 = out or _empty_like_activations(layers)
+    backward_ = ACTIVATIONS[activation].backward_
+    backward_(torch.mul(weights.w3.transpose(1, 2), d3, out=d2), layers.a2)
+    return backward_(torch.bmm(weights.w2.transpose(1, 2), d2, out=d1), layers.a1), d2
+
+
+def _empty_like_activations(layers: Layers) -> tuple[Tensor, Tensor]:
+    return layers.a1.new_empty(layers.a1.shape), layers.a2.new_empty(layers.a2.shape)
