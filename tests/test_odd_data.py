@@ -57,6 +57,31 @@ def analysis(mdata, folder):
         "change": lg.get.perturbation(mdata),
         "shift": lg.get.transitions(mdata).set_index(pairs),
         "edges": lg.get.edges_per_cell(mdata, edges, n_neighbors=5),
+        **downstream(mdata, tf),
+    }
+
+
+def downstream(mdata, tf):
+    """Results of functions that start from the networks."""
+    rna, pairs, genes = mdata["rna"], ["source", "target"], sorted(mdata["rna"].var_names)[:9]
+    snps = rna.var.loc[genes, ["chrom"]].assign(pos=rna.var["tss"], p_value=np.linspace(1e-12, 1, 9))
+    snps["chrom"] = snps["chrom"].astype(str)
+    lg.tl.modules(mdata, n_modules=2, n_starts=3, gene_quantile=0.3, tf_quantile=0.0)
+    lg.tl.trait_enrichment(mdata, snps, correct_for_snps=False, n_targets=8, n_top_tfs=3, n_permutations=50)
+    lg.tl.perturb_screen(mdata, groupby="cell_type")
+    coefficients = lg.get.celloracle_coefficients(mdata, groupby="cell_type")
+    return {
+        "modules": lg.get.modules(mdata).set_index(pairs),
+        "traits of TFs": lg.get.traits(mdata, "tfs").set_index("tf"),
+        "traits of types": lg.get.traits(mdata, "groups").set_index("group"),
+        "screen": lg.get.perturbation_screen(mdata, group="type_2"),
+        "coefficients": coefficients["type_2"],
+        "base GRN": lg.get.celloracle_base_grn(mdata).set_index(["peak_id", "gene_short_name"]),
+        "links": lg.get.celloracle_links(mdata, groupby="cell_type")["type_1"].set_index(pairs),
+        "overlap": lg.get.target_overlap(mdata, genes, tfs=tf, n_targets=(4, 8), n_random=20).set_index("n_targets"),
+        "subnetwork": lg.get.subnetwork(mdata, tfs=tf, top=2).set_index(pairs),
+        "motifs": lg.get.motif_enrichment(mdata, group="type_1").set_index("motif"),
+        "SNPs": lg.get.snp_peaks(mdata, snps, max_distance=100_000).set_index(["pos", "peak", "gene"]),
     }
 
 

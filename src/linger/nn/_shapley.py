@@ -12,6 +12,7 @@ from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights
 from linger.nn._kernels import times_secant
 from linger.nn._products import fast_products
 
+_UNITS = 8
 _SMALL = 1e-6  # below this difference the secant is replaced by the slope, as shap does
 
 
@@ -138,8 +139,13 @@ def _values(
 
 
 def _used_units(weights: Weights, x: Layers, b: Layers, slope: Tensor) -> tuple[Weights, Layers, Layers, Tensor]:
-    """Leave out the units of a gene's first layer that are the same in all samples, at slope 0: their multipliers are 0."""
+    """Leave out units of a gene's first layer that are the same in all samples, at slope 0: their multipliers are 0.
+
+    Some stay, up to a multiple of 8: oneDNN compiles and keeps code for every shape of a product.
+    """
     used = ((x.a1 != b.a1[:, :, :1]) | (slope != 0)).any(2)[0] | (b.a1 != b.a1[:, :, :1]).any(2)[0]
+    n_kept = -(-int(used.sum()) // _UNITS) * _UNITS
+    used = used.argsort(descending=True, stable=True)[:n_kept].sort().values
     weights = weights._replace(tf=weights.tf[:, used], re=weights.re[:, used], w2=weights.w2[:, :, used])
     x, b = (layers._replace(z1=layers.z1[:, used], a1=layers.a1[:, used]) for layers in (x, b))
     return weights, x, b, slope[:, used]

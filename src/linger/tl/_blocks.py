@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from linger.tl._design import Design, Samples
 
 
+_STEP = 16
+
+
+def padded(width: np.ndarray) -> np.ndarray:
+    """Return to how many peaks a block is padded whose widest gene has `width`: with the bias a multiple of 16.
+
+    So few shapes of products are there that the code which oneDNN compiles and keeps for each does not fill memory.
+    """
+    return -(-(width + 1) // _STEP) * _STEP - 1
+
+
 class BlockData(NamedTuple):
     """Plain arrays that all blocks of a design are cut from; this is what other processes are sent."""
 
@@ -54,8 +65,9 @@ class BlockData(NamedTuple):
         """Return the positions of the peaks of a block's genes, padded, and how many each gene has."""
         rows = self.rows(number)
         n_res = np.diff(self.links.indptr)[rows]
-        columns = np.full((len(rows), n_res.max()), self.links.shape[1])
-        columns[np.arange(n_res.max()) < n_res[:, None]] = self.links[rows].indices
+        width = int(padded(n_res.max()))
+        columns = np.full((len(rows), width), self.links.shape[1])
+        columns[np.arange(width) < n_res[:, None]] = self.links[rows].indices
         return columns, n_res
 
 

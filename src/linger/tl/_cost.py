@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 
 from linger._memory import available_memory
+from linger.tl._blocks import padded
 
 if TYPE_CHECKING:
     from linger._config import FitConfig
@@ -36,7 +37,7 @@ class Sizes(NamedTuple):
     def widths(self, block_size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return how many genes each block has, and how many peaks these are padded to."""
         starts = np.arange(0, len(self.n_res), block_size)
-        return np.diff(np.append(starts, len(self.n_res))), np.maximum.reduceat(self.n_res, starts)
+        return np.diff(np.append(starts, len(self.n_res))), padded(np.maximum.reduceat(self.n_res, starts))
 
 
 def training_operations(sizes: Sizes, config: FitConfig) -> int:

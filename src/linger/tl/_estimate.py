@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from linger.tl._blocks import Blocks
 from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
 from linger.tl._design import Design, Samples, Standardized, make_design
 from linger.tl._ensemble import Keys, Trainer, at_columns, background_columns, find_device
+from linger.tl._jobs import Found, Job
 from linger.tl._workers import Workers, side_by_side
 
 if TYPE_CHECKING:
@@ -153,7 +155,7 @@ def estimate(
         n_metacells=n_metacells,
         operations=operations,
         rate=operations / networks,
-        seconds=networks + making,
+        seconds=networks + making + _time_start(workers),
         memory=psutil.Process().memory_info().rss + sum(needed.values()),
         available_memory=available_memory(),
         disk=disk(sizes, config),
@@ -198,6 +200,27 @@ def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, workers: Work
         training * training_operations(sizes, trainer.config) / training_operations(measured, trainer.config),
         explaining * shapley_operations(sizes, trainer.config) / shapley_operations(measured, trainer.config),
     )
+
+
+class _Nothing(Job):
+    """A job without work."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __call__(self, number: int) -> Found:
+        """Find nothing."""
+        return {}
+
+
+def _time_start(workers: Workers) -> float:
+    """Return the seconds until processes work."""
+    if workers.n_jobs == 1:
+        return 0.0
+    begin = time.perf_counter()
+    with closing(workers):
+        list(workers.solve(_Nothing(), range(workers.n_jobs)))
+        return time.perf_counter() - begin
 
 
 def _seconds_each(task: Callable[[], None], at_once: int) -> float:

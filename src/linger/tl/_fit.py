@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +174,7 @@ def fit(
     trainer = Trainer(config, find_device(device), rng, match, refine=refine)
     report_design(design, samples, "metacells")
     means = _group_means(mdata, metacells, rna_key=rna_key, atac_key=atac_key, layer=layer)
-    with nullcontext() if store is None else StoreWriter(store, resume=resume) as writer:
+    with closing(workers), nullcontext() if store is None else StoreWriter(store, resume=resume) as writer:
         graph = train_all(design, samples, trainer, workers, keep=None if writer is None else writer.blocks)
         quality = _quality(mdata, design, trainer, workers, metacells, writer)
         target = mdata.copy() if copy else mdata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -160,7 +161,8 @@ def pretrain(
     entry = Round(len(samples.names), len(design.genes), settings, description)
     tables = _tables(design, samples, config, genome, [*(known.rounds if known is not None else []), entry])
     job = trainer.job(design, samples, _Pretrained(Keys.of(design), fisher))
-    return Prior.make(path, partial(_write, job, workers, tables, precision))
+    with closing(workers):
+        return Prior.make(path, partial(_write, job, workers, tables, precision))
 
 
 def _check(config: FitConfig, prior: Prior | None, chain: str | Path | None, fisher: FisherKind) -> None:

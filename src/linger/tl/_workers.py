@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 import joblib
 import numpy as np
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -60,6 +61,11 @@ class Workers(NamedTuple):
         if self.client is not None:
             return 1
         return self.n_jobs if self.n_jobs > 1 else torch.get_num_threads()
+
+    def close(self) -> None:
+        """End the processes, which otherwise hold their memory, and keep this one from ending, for minutes."""
+        if self.n_jobs > 1:
+            get_reusable_executor().shutdown()
 
     def solve(self, job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
         """Yield number and results of some blocks of a job, in their order."""
