@@ -147,7 +147,7 @@ def scaling(options):
     smallest = table[table["factor"] == 1].set_index("processes")["fit"]
     table["against the smallest"] = table["fit"] / table["processes"].map(smallest)
     table["speed-up"] = table.groupby(["grows", "factor"])["fit"].transform("first") / table["fit"]
-    print(table.round(2).to_markdown(index=False))
+    print(table.round(2).to_string(index=False))
 
 
 def main():

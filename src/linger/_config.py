@@ -41,7 +41,7 @@ class FitConfig:
         Share of TF-RE pairs, by strength, kept in ``varp`` beside those with a motif hit; networks of TFs without a motif rest on it. The
         store keeps all of them.
     block_size
-        Genes that a thread trains at once; a GPU takes 16 times as many. Results do not depend on it.
+        Genes that a thread trains at once; a GPU takes 16 times as many. Results depend on it by rounding only.
     precision
         ``"bfloat16"`` computes the first layer's products with the TFs, and those of the Shapley values, from inputs of 8 significant bits (sums stay in
         float32): faster where the processor has such products (AVX-512 BF16, AMX, most GPUs), slower elsewhere. ``docs/performance.md`` says how much.

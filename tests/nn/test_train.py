@@ -63,7 +63,7 @@ def test_block_equals_a_plain_loop_over_genes(random_block, activation, l1, mani
                 b.data[:, own] = 0
             # where error and l1 cancel, Adam's first steps go where rounding points: in float32 that happens to single weights
             differ = ~torch.isclose(a.data, b.data, rtol=tolerance, atol=tolerance)
-            assert differ.sum() <= (dtype == torch.float32), f"gene {gene} {name}"
+            assert differ.sum() <= (dtype == torch.float32 and differ.numel() > 100), f"gene {gene} {name}"
         torch.testing.assert_close(trained.loss[gene].double(), history.double(), rtol=tolerance, atol=tolerance)
 
 

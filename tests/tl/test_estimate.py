@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import linger as lg
-from linger._memory import available_memory
-from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
+from linger._memory import _limits, available_memory
+from linger.tl._cost import Sizes, block_memory, disk, memory, shapley_operations, training_operations
 from linger.tl._workers import Workers
 
-CONFIG = lg.FitConfig(epochs=5, n_folds=0)
+CONFIG, CPU = lg.FitConfig(epochs=5, n_folds=0), torch.device("cpu")
 
 
 def sizes(**changes):
@@ -52,8 +53,8 @@ def test_operations_are_counted():
 
 def test_memory_and_disk_are_counted():
     config = lg.FitConfig(n_folds=0)
-    assert memory(sizes(), config, Workers())["metacells"] == 28 * 100_000 * 300
-    at_once = {n: memory(sizes(), config, Workers(n))["networks"] for n in (2, 8)}
+    assert memory(sizes(), config, Workers(), CPU)["metacells"] == 28 * 100_000 * 300
+    at_once = {n: memory(sizes(), config, Workers(n), CPU)["networks"] for n in (2, 8)}
     assert at_once[8] == 4 * at_once[2]
     assert disk(sizes(), config) == pytest.approx(261 * 16_000 * 796, rel=0.15)
 
@@ -64,6 +65,25 @@ def test_a_fit_that_does_not_fit_is_refused(cells, monkeypatch, tmp_path):
         lg.tl.fit(cells, config=CONFIG, store=tmp_path / "networks")
     assert not list(tmp_path.iterdir())
     assert "linger_trans" not in cells.varp
+
+
+def test_a_gpu_has_larger_blocks_and_holds_them_itself():
+    config, gpu = lg.FitConfig(), torch.device("cuda")
+    assert memory(sizes(), config, Workers(), gpu)["networks"] == 0
+    assert block_memory(sizes(), config, gpu) > 16 * block_memory(sizes(), config, CPU)
+    with pytest.raises(ValueError, match="n_jobs=4 is for CPUs"):
+        Workers.of(4, None, gpu)
+
+
+@pytest.mark.parametrize(("controllers", "file"), [("", "memory.max"), ("memory", "memory.limit_in_bytes")])
+def test_limits_of_jobs_and_containers(tmp_path, controllers, file):
+    groups, top = tmp_path / "cgroup", tmp_path / "fs" / controllers
+    groups.write_text(f"12:cpuset:/slurm\n3:{controllers}:/slurm/job_7/step\n")
+    for folder, text in (("", "max"), ("slurm/job_7", "4000"), ("slurm/job_7/step", "5000")):
+        (top / folder).mkdir(parents=True, exist_ok=True)
+        (top / folder / file).write_text(f"{text}\n")
+    assert sorted(_limits(groups, tmp_path / "fs")) == [4000, 5000]
+    assert _limits(tmp_path / "none", tmp_path / "fs") == []
 
 
 def test_memory_of_the_machine():

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 import linger as lg
 from linger.io._work import Part, WorkFolder
@@ -204,3 +205,43 @@ def test_a_work_folder_lists_what_is_finished(tmp_path):
     assert set(again.checksums("block")) == set()
     again.leave()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_kill_while_old_work_is_removed(cells, cells_metacells, networks, monkeypatch, written, tmp_path):
+    undisturbed = fit(cells, cells_metacells, tmp_path / "other")
+    interrupted(cells, cells_metacells, networks, monkeypatch)
+    unlink, removed = Path.unlink, []
+
+    def killed(path, **options):
+        removed.append(path)
+        if len(removed) == 3:
+            raise KeyboardInterrupt
+        unlink(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            WorkFolder(tmp_path / PARTIAL, resume=False)
+    assert_identical(fit(cells, cells_metacells, networks), undisturbed)
+
+
+def test_a_kill_before_the_first_journal_is_complete(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / ".journal.partial").write_text("")
+    folder = WorkFolder(tmp_path / "work", resume=True)
+    folder.leave()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_last_file(cells, cells_metacells, networks, monkeypatch, tmp_path):
+    undisturbed = fit(cells, cells_metacells, tmp_path / "other")
+    with monkeypatch.context() as patch:
+        patch.setattr("linger.io._folder.save_file", _full)
+        with pytest.raises(OSError, match="Make room and call again"):
+            fit(cells, cells_metacells, networks)
+    assert_identical(fit(cells, cells_metacells, networks), undisturbed)
+
+
+def _full(*_):
+    msg = "No space left on device (os error 28)"
+    raise SafetensorError(msg)

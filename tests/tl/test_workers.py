@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from contextlib import closing
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -111,8 +114,8 @@ class Unlucky:
 @pytest.mark.parametrize(("n_jobs", "n_threads"), [(1, 1), (1, 2), (2, 1)])
 def test_an_error_in_a_block_arrives(n_jobs, n_threads, threads):
     threads(n_threads)
-    with pytest.raises(ArithmeticError, match="no luck with block 2"):
-        list(Workers(n_jobs).solve(Unlucky(), range(4)))
+    with closing(Workers(n_jobs)) as workers, pytest.raises(ArithmeticError, match="no luck with block 2"):
+        list(workers.solve(Unlucky(), range(4)))
     assert torch.get_num_threads() == n_threads
 
 
@@ -124,6 +127,38 @@ def test_threads_are_given_back_when_no_more_is_asked_for(threads):
     assert torch.get_num_threads() == 2
 
 
+class Counted(Unlucky):
+    """A job that knows how many blocks were begun."""
+
+    begun = 0
+
+    def __call__(self, number):
+        self.begun += 1
+        return super().__call__(number + 3)
+
+
+def test_blocks_that_are_not_taken_do_not_pile_up(threads):
+    threads(2)
+    job = Counted()
+    found = Workers().solve(job, range(40))
+    next(found)
+    time.sleep(0.3)
+    assert job.begun <= 5
+    assert len(list(found)) == 39
+
+
+def test_processes_end_with_the_fit():
+    def helpers():
+        return [child for child in psutil.Process().children() if "LokyProcess" in " ".join(child.cmdline())]
+
+    before = len(helpers())
+    with closing(Workers(2)) as workers:
+        for _ in range(2):
+            assert len(list(workers.solve(Unlucky(), [3, 4, 5]))) == 3
+            assert len(helpers()) == before + 2
+    assert len(helpers()) == before
+
+
 def test_an_error_on_a_cluster_arrives(cluster):
     cluster.upload_file(__file__)
     with pytest.raises(ArithmeticError, match="no luck with block 2"):
@@ -133,7 +168,8 @@ def test_an_error_on_a_cluster_arrives(cluster):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_results_come_in_order(n_jobs, threads):
     threads(2)
-    found = list(Workers(n_jobs).solve(Unlucky(), [5, 3, 4, 7]))
+    with closing(Workers(n_jobs)) as workers:
+        found = list(workers.solve(Unlucky(), [5, 3, 4, 7]))
     assert [(number, int(result["number"])) for number, result in found] == [(5, 5), (3, 3), (4, 4), (7, 7)]
 
 

@@ -43,9 +43,19 @@ class FolderWriter:
         self._checksums: dict[str, str] = {}
 
     def add(self, name: str, tensors: Mapping[str, np.ndarray]) -> None:
-        """Write one file, ``<name>.safetensors``."""
+        """Write one file, ``<name>.safetensors``.
+
+        Raises
+        ------
+        OSError
+            If that fails, for example because the disk is full.
+        """
         file = f"{name}.safetensors"
-        save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, self._partial / file)
+        try:
+            save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, self._partial / file)
+        except (OSError, SafetensorError) as error:
+            msg = f"{self._partial / file} cannot be written: {error}. Make room and call again."
+            raise OSError(msg) from error
         self._checksums[file] = _sha256(self._partial / file)
 
     def close(self, values: Mapping[str, Any]) -> str:

@@ -57,11 +57,14 @@ class WorkFolder:
 
     def _open(self, *, resume: bool) -> None:
         journal = self.path / _JOURNAL
-        if self.path.exists() and not journal.is_file() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and not journal.is_file() and not _is_empty(self.path):
             msg = f"{self.path} is in the way and is not from an interrupted fit; it is left alone. Move it, or choose another path."
             raise FileExistsError(msg)
-        if not resume:
-            shutil.rmtree(self.path, ignore_errors=True)
+        if not resume and journal.is_file():
+            journal.write_text("")  # before any file goes: a folder without a journal would not be taken for ours
+            for file in self.path.iterdir():
+                if file != journal:
+                    file.unlink()
         self.path.mkdir(exist_ok=True)
         found = journal.read_text(errors="replace").split("\n") if journal.is_file() else []
         lines = [match for match in map(_LINE.fullmatch, found) if match is not None]  # the last may be cut short
@@ -154,6 +157,11 @@ class Part(NamedTuple):
 
     def _file(self, number: int) -> str:
         return f"{self.name}-{number:05d}.safetensors"
+
+
+def _is_empty(path: Path) -> bool:
+    """Return whether a folder holds nothing but, at most, a journal that was about to be written."""
+    return path.is_dir() and all(file.name.startswith(f".{_JOURNAL}.") for file in path.iterdir())
 
 
 def _part_of(file: str) -> str:

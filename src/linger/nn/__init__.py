@@ -9,7 +9,7 @@ from linger.nn._losses import Anchor, MotifGraph, ewc_penalty, l1_penalty, manif
 from linger.nn._pair_network import PairNetwork
 from linger.nn._perturb import Change, change, gradient_moments, screen
 from linger.nn._products import fast_products, matmul_t
-from linger.nn._shapley import Shapley, shapley, shapley_values
+from linger.nn._shapley import Shapley, explained_at_once, shapley, shapley_values
 from linger.nn._train import Trained, train
 from linger.nn._train_pairs import score_pairs, train_pairs
 
@@ -28,6 +28,7 @@ __all__ = [
     "Weights",
     "change",
     "ewc_penalty",
+    "explained_at_once",
     "fast_products",
     "fisher_information",
     "forward",

@@ -34,7 +34,7 @@ class Adam:
     """
 
     def __init__(self, weights: Weights, gradient: Weights, *, l1: float, decay: float) -> None:
-        self._weights, self._gradient, self._l1, self._decay = weights, gradient, l1, decay
+        self._weights, self._gradient, self._l1, self._decay = weights, gradient, l1, float(decay)
         self._moments = [[torch.zeros_like(w) for w in weights] for _ in range(2)]
         self._counts = [torch.zeros((), device=w.device) for w in weights]
         self._number = 0
@@ -47,14 +47,15 @@ class Adam:
     def step(self, rate: float) -> None:
         """Move the weights by a step of size `rate`."""
         self._number += 1
-        (self._step_compiled if self._compiled else self._step_fused)(rate)
+        if self._compiled:
+            self._step_compiled(rate)
+        else:
+            self._step_fused(rate)
 
     def _step_compiled(self, rate: float) -> None:
         corrected = rate / (1 - _BETA1**self._number), 1 / math.sqrt(1 - _BETA2**self._number)
-        for rows, l1 in zip(self._rows, self._columns_l1, strict=True):
-            decay, beta1, beta2, rate_, scale, eps = map(l1.dtype.type, (self._decay, _BETA1, _BETA2, *corrected, _EPS))
-            w, g, m, v = rows
-            adam_rows(w, g, m, v, l1, decay, beta1, beta2, rate_, scale, eps)
+        for (w, g, m, v), l1 in zip(self._rows, self._columns_l1, strict=True):
+            adam_rows(w, g, m, v, l1, self._decay, _BETA1, _BETA2, *corrected, _EPS)
 
     def _step_fused(self, rate: float) -> None:
         add_l1_gradient(self._gradient, self._weights, self._l1)

@@ -8,16 +8,14 @@ from typing import TypeAlias, TypeVar, cast
 import numpy as np
 from numba import njit
 
-# all of one precision: of two, the loops would not be vectorised
 Array: TypeAlias = np.ndarray
-Scalar: TypeAlias = np.floating
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def _compiled(function: _Function) -> _Function:
     """Compile for the CPU, other threads running meanwhile."""
-    return cast("_Function", njit(function, cache=True, nogil=True, error_model="numpy"))
+    return cast("_Function", njit(function, nogil=True, error_model="numpy"))
 
 
 @_compiled
@@ -27,12 +25,12 @@ def adam_rows(
     m: Array,
     v: Array,
     l1: Array,
-    decay: Scalar,
-    beta1: Scalar,
-    beta2: Scalar,
-    rate: Scalar,
-    scale: Scalar,
-    eps: Scalar,
+    decay: float,
+    beta1: float,
+    beta2: float,
+    rate: float,
+    scale: float,
+    eps: float,
 ) -> None:
     """Take a step of Adam, in place.
 
@@ -49,21 +47,23 @@ def adam_rows(
     rate, scale
         Step size over the bias correction of the first moment, and one over the root of that of the second.
     """
-    rest1, rest2 = w.dtype.type(1) - beta1, w.dtype.type(1) - beta2
+    number = w.dtype.type  # of one precision: of two, the loop would not be vectorised
+    decay_, rate_, scale_, eps_ = number(decay), number(rate), number(scale), number(eps)
+    beta1_, rest1, beta2_, rest2 = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2)
     for row in range(w.shape[0]):
         w_row, g_row, m_row, v_row = w[row], g[row], m[row], v[row]
         for i in range(w.shape[1]):
             weight = w_row[i]
-            gradient = g_row[i] + l1[i] * np.sign(weight) + decay * weight
-            first = beta1 * m_row[i] + rest1 * gradient
-            second = beta2 * v_row[i] + rest2 * gradient * gradient
+            gradient = g_row[i] + l1[i] * np.sign(weight) + decay_ * weight
+            first = beta1_ * m_row[i] + rest1 * gradient
+            second = beta2_ * v_row[i] + rest2 * gradient * gradient
             m_row[i], v_row[i] = first, second
-            w_row[i] = weight - rate * first / (np.sqrt(second) * scale + eps)
+            w_row[i] = weight - rate_ * first / (np.sqrt(second) * scale_ + eps_)
 
 
 @_compiled
 def times_secant(
-    out: Array, total: Array, z: Array, a: Array, slope: Array, z_b: Array, a_b: Array, small: Scalar
+    out: Array, total: Array, z: Array, a: Array, slope: Array, z_b: Array, a_b: Array, small: float
 ) -> None:
     """Multiply by the change of activation over that of pre-activation, in place, and add up over the background.
 
@@ -81,6 +81,7 @@ def times_secant(
         Difference of pre-activations below which the derivative is taken.
     """
     n_genes, n_samples, n_background, n_units = out.shape
+    small_ = out.dtype.type(small)
     for gene in range(n_genes):
         for m in range(n_samples):
             z_m, a_m, slope_m, total_m = z[gene, m], a[gene, m], slope[gene, m], total[gene, m]
@@ -89,7 +90,7 @@ def times_secant(
                 z_k, a_k, row = z_b[gene, k], a_b[gene, k], out[gene, m, k]
                 for unit in range(n_units):
                     dz = z_m[unit] - z_k[unit]
-                    secant = slope_m[unit] if abs(dz) < small else (a_m[unit] - a_k[unit]) / dz
+                    secant = slope_m[unit] if abs(dz) < small_ else (a_m[unit] - a_k[unit]) / dz
                     value = row[unit] * secant
                     row[unit] = value
                     total_m[unit] += value

@@ -47,20 +47,25 @@ def shapley(
     activation
         Non-linearity of the hidden layers.
     chunk
-        Genes at once, by default 1 on a CPU and 64 elsewhere; memory is about ``4 * chunk * H * K * (3 * M + F)`` bytes. Changes nothing else.
+        Genes at once, by default :func:`explained_at_once`; memory is about ``4 * chunk * H * K * (3 * M + F)`` bytes. Changes nothing else.
 
     Returns
     -------
     Mean absolute values and signs.
     """
     parts, work, device = [], _Workspace(), weights.tf.device
-    for rows in torch.split(torch.arange(len(weights.tf), device=device), chunk or (1 if device.type == "cpu" else 64)):
+    for rows in torch.split(torch.arange(len(weights.tf), device=device), chunk or explained_at_once(device)):
         part = Weights(*(w[rows] for w in weights)), _take(inputs, rows), _take(background, rows)
         values, x = _values(*part, activation, work)
         parts.append((values.abs().mean(2), _sign(values, x)))
     strength, sign = (torch.cat(column) for column in zip(*parts, strict=True))
     n_tfs = weights.tf.shape[2]
     return Shapley(strength[:, :n_tfs], strength[:, n_tfs:], sign[:, :n_tfs], sign[:, n_tfs:])
+
+
+def explained_at_once(device: torch.device) -> int:
+    """Return the number of genes whose Shapley values are computed at once by default."""
+    return 1 if device.type == "cpu" else 64
 
 
 def _take(inputs: Inputs, rows: Tensor) -> Inputs:
@@ -184,8 +189,7 @@ def _times_secant(out: Tensor, layer: tuple[Tensor, ...]) -> Tensor:
     if out.device.type != "cpu":
         return _times_secant_torch(out, z, a, slope, z_b, a_b)
     total = torch.empty_like(z)
-    small = total.numpy().dtype.type(_SMALL)
-    times_secant(out.numpy(), total.numpy(), z.numpy(), a.numpy(), slope.numpy(), z_b.numpy(), a_b.numpy(), small)
+    times_secant(out.numpy(), total.numpy(), z.numpy(), a.numpy(), slope.numpy(), z_b.numpy(), a_b.numpy(), _SMALL)
     return total
 
 

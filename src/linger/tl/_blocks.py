@@ -15,6 +15,7 @@ from scipy import sparse
 from linger import nn
 
 if TYPE_CHECKING:
+    from linger._config import FitConfig
     from linger.tl._design import Design, Samples
 
 
@@ -27,6 +28,11 @@ def padded(width: np.ndarray) -> np.ndarray:
     So few shapes of products are there that the code which oneDNN compiles and keeps for each does not fill memory.
     """
     return -(-(width + 1) // _STEP) * _STEP - 1
+
+
+def genes_at_once(config: FitConfig, device: torch.device) -> int:
+    """Return the number of genes in a block: a GPU needs more to be busy."""
+    return config.block_size * (1 if device.type == "cpu" else 16)
 
 
 class BlockData(NamedTuple):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
+import torch
 
+from linger import nn
 from linger._memory import available_memory
-from linger.tl._blocks import padded
+from linger.tl._blocks import genes_at_once, padded
 
 if TYPE_CHECKING:
     from linger._config import FitConfig
@@ -58,25 +60,30 @@ def shapley_operations(sizes: Sizes, config: FitConfig) -> int:
     return int((n_genes * 2 * pairs * config.hidden[0] * (sizes.n_tfs + width)).sum())
 
 
-def memory(sizes: Sizes, config: FitConfig, workers: Workers) -> dict[str, int]:
+def memory(sizes: Sizes, config: FitConfig, workers: Workers, device: torch.device) -> dict[str, int]:
     """Return the bytes that a fit takes beside the data, by what takes them at the worst moment."""
-    n_genes, width = sizes.widths(config.block_size)
     samples = sizes.n_peaks * sizes.n_metacells
     pairs = sizes.n_peaks * sizes.n_tfs
-    networks = int((n_genes * config.hidden[0] * (sizes.n_tfs + width + 1)).max())
-    hidden = int(n_genes.max()) * config.hidden[0] * sizes.n_metacells
-    explained = config.hidden[0] * min(config.n_background, sizes.n_metacells)
-    explained *= 3 * sizes.n_metacells + sizes.n_tfs + int(width.max())
-    block = 4 * (5 * networks + 6 * hidden + explained)
-    if sizes.motifs and config.manifold:
-        block += 3 * 4 * int((n_genes * sizes.n_tfs * (width + 1)).max())
+    networks = workers.at_once * block_memory(sizes, config, device) if device.type == "cpu" else 0
     return {
         # as given, standardised, padded; in a fold those held out too; and in double precision while they are standardised
         "metacells": (36 if config.n_folds else 28) * samples,
         # alpha, and what is kept of it, laid out; 5 bytes for gamma and its sign
         "strengths": int((9 + 40 * config.binding_share) * pairs) + 5 * len(sizes.n_res) * sizes.n_tfs,
-        "networks": workers.at_once * block + (_PROCESS * workers.n_jobs if workers.n_jobs > 1 else 0),
+        "networks": networks + (_PROCESS * workers.n_jobs if workers.n_jobs > 1 else 0),
     }
+
+
+def block_memory(sizes: Sizes, config: FitConfig, device: torch.device) -> int:
+    """Return the bytes of training and explaining a block."""
+    n_genes, width = sizes.widths(genes_at_once(config, device))
+    networks = int((n_genes * config.hidden[0] * (sizes.n_tfs + width + 1)).max())
+    hidden = int(n_genes.max()) * config.hidden[0] * sizes.n_metacells
+    explained = config.hidden[0] * min(config.n_background, sizes.n_metacells)
+    explained *= 3 * sizes.n_metacells + sizes.n_tfs + int(width.max())
+    explained *= nn.explained_at_once(device)
+    graph = int((n_genes * sizes.n_tfs * (width + 1)).max()) if sizes.motifs and config.manifold else 0
+    return 4 * (5 * networks + 6 * hidden + explained + 3 * graph)
 
 
 def disk(sizes: Sizes, config: FitConfig) -> int:
@@ -89,15 +96,20 @@ def disk(sizes: Sizes, config: FitConfig) -> int:
     return (4 * first + 5) * n_inputs + upper + values + 4 * sizes.n_peaks * sizes.n_tfs
 
 
-def check_memory(sizes: Sizes, config: FitConfig, workers: Workers) -> None:
-    """Refuse a fit that memory cannot hold.
+def check_memory(sizes: Sizes, config: FitConfig, workers: Workers, device: torch.device) -> None:
+    """Refuse a fit that memory, or that of the GPU, cannot hold.
 
     Raises
     ------
     MemoryError
         With what it needs, what there is, and what to reduce.
     """
-    parts, available = memory(sizes, config, workers), available_memory()
+    if device.type == "cuda":
+        needed, available = block_memory(sizes, config, device), torch.cuda.mem_get_info(device)[0]
+        if needed > available:
+            msg = f"A block needs about {needed / 1e9:.1f} GB of the GPU's memory, and {available / 1e9:.1f} GB are free. Lower FitConfig.block_size."
+            raise MemoryError(msg)
+    parts, available = memory(sizes, config, workers, device), available_memory()
     needed = sum(parts.values())
     if needed <= available:
         return

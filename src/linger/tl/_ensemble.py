@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from linger import nn
-from linger.tl._blocks import Block, BlockData, re_inputs, with_zero_row
+from linger.tl._blocks import Block, BlockData, genes_at_once, re_inputs, with_zero_row
 from linger.tl._jobs import Found, Job, Solve, solve_blocks
 from linger.tl._match import start_from_prior
 
@@ -100,7 +100,7 @@ class Trainer(NamedTuple):
 
     def data(self, design: Design, samples: Samples) -> BlockData:
         """Return what the blocks of a design are cut from."""
-        block_size = self.config.block_size * (1 if self.device.type == "cpu" else 16)
+        block_size = genes_at_once(self.config, self.device)
         return BlockData.of(design, samples, block_size=block_size, manifold=self.config.manifold > 0)
 
 

@@ -20,11 +20,11 @@ from linger._docs import docs
 from linger._keys import DEFAULT_KEY
 from linger._memory import available_memory
 from linger.pp._metacells import metacells as make_metacells
-from linger.tl._blocks import Blocks
+from linger.tl._blocks import Blocks, genes_at_once
 from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
 from linger.tl._design import Design, Samples, Standardized, make_design
 from linger.tl._ensemble import Keys, Trainer, at_columns, background_columns, find_device
-from linger.tl._jobs import Found, Job
+from linger.tl._jobs import Found
 from linger.tl._workers import Workers, side_by_side
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def estimate(
     True
     """
     config = FitConfig() if config is None else config
-    workers = Workers.of(n_jobs, None)
+    where = find_device(device)
+    workers = Workers.of(n_jobs, None, where)
     design = make_design(mdata, genes=genes, rna_key=rna_key, atac_key=atac_key, key_added=key)
     if motifs is not None:
         design = design._replace(affinity=_some_affinity(design) if motifs else None)
@@ -143,11 +144,11 @@ def estimate(
         mdata, metacells, config.n_folds, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer
     )
     sizes = Sizes.of(design, n_metacells)
-    training, explaining = _time_networks(design, sizes, Trainer(config, find_device(device), 0), workers)
+    training, explaining = _time_networks(design, sizes, Trainer(config, where, 0), workers)
     rounds = 1 + config.n_folds
     operations = rounds * training_operations(sizes, config) + shapley_operations(sizes, config)
     networks = rounds * training + explaining
-    needed = memory(sizes, config, workers)
+    needed, used = memory(sizes, config, workers, where), psutil.Process().memory_info().rss
     return Estimate(
         n_genes=len(design.genes),
         n_tfs=len(design.tfs),
@@ -155,9 +156,9 @@ def estimate(
         n_metacells=n_metacells,
         operations=operations,
         rate=operations / networks,
-        seconds=networks + making + _time_start(workers),
-        memory=psutil.Process().memory_info().rss + sum(needed.values()),
-        available_memory=available_memory(),
+        seconds=networks + making + _time_start(workers.n_jobs),
+        memory=used + sum(needed.values()),
+        available_memory=used + available_memory(),
         disk=disk(sizes, config),
     )
 
@@ -179,7 +180,7 @@ def _time_metacells(mdata: MuData, metacells: MuData | None, n_folds: int, **set
 
 def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, workers: Workers) -> tuple[float, float]:
     """Return the seconds of training and of explaining all genes, from those of a block of typical width that all workers do at once."""
-    rows = _typical_rows(sizes, trainer.config.block_size)
+    rows = _typical_rows(sizes, genes_at_once(trainer.config, trainer.device))
     part = _cut(design, rows)
     block = Blocks(trainer.data(part, _random_samples(part, sizes.n_metacells)), trainer.device, trainer.precision)[0]
     background = at_columns(block.inputs, background_columns(sizes.n_metacells, trainer))
@@ -193,7 +194,8 @@ def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, workers: Work
         nn.shapley(networks[-1], block.inputs, background, activation=trainer.config.activation).tf.cpu()
 
     at_once = workers.at_once if trainer.device.type == "cpu" else 1
-    _seconds_each(partial(train, trainer._replace(config=replace(trainer.config, epochs=2))), at_once)  # warms up
+    for warm_up in (partial(train, trainer._replace(config=replace(trainer.config, epochs=2))), explain):
+        _seconds_each(warm_up, at_once)  # compiles, and finds memory
     training, explaining = (_seconds_each(task, at_once) for task in (partial(train, trainer), explain))
     measured = Sizes.of(part, sizes.n_metacells)
     return (
@@ -202,24 +204,23 @@ def _time_networks(design: Design, sizes: Sizes, trainer: Trainer, workers: Work
     )
 
 
-class _Nothing(Job):
+class _Nothing:
     """A job without work."""
 
-    def __init__(self) -> None:
-        pass
+    on_cpu = True
 
     def __call__(self, number: int) -> Found:
         """Find nothing."""
         return {}
 
 
-def _time_start(workers: Workers) -> float:
-    """Return the seconds until processes work."""
-    if workers.n_jobs == 1:
+def _time_start(n_jobs: int) -> float:
+    """Return the seconds until processes work; more than two start as fast, on as many cores."""
+    if n_jobs == 1:
         return 0.0
     begin = time.perf_counter()
-    with closing(workers):
-        list(workers.solve(_Nothing(), range(workers.n_jobs)))
+    with closing(Workers(2)) as workers:
+        list(workers.solve(_Nothing(), range(2)))
         return time.perf_counter() - begin
 
 

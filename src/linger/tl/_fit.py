@@ -155,7 +155,8 @@ def fit(
     ['source', 'target', 'weight', 'sign', 'gamma']
     """
     valid_key(key_added)
-    workers = Workers.of(n_jobs, client)
+    where = find_device(device)
+    workers = Workers.of(n_jobs, client, where)
     config = FitConfig() if config is None else config
     known = open_prior(prior, config)
     _check_prior(known, config, chain, refine=refine)
@@ -166,12 +167,12 @@ def fit(
     if metacells is None:
         _check_groups(mdata, groupby, rna_key=rna_key, atac_key=atac_key)
         metacells = make_metacells(mdata, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer, rng=rng)
-    check_memory(Sizes.of(design, metacells.n_obs), config, workers)
+    check_memory(Sizes.of(design, metacells.n_obs), config, workers, where)
     design, samples = drop_constant_genes(design, make_samples(metacells, design, rna_key=rna_key, atac_key=atac_key))
     match = None if known is None else _match(known, mdata, design, config, chain)
     if match is not None and not refine:
         design, samples, match = _only_known(design, samples, match)
-    trainer = Trainer(config, find_device(device), rng, match, refine=refine)
+    trainer = Trainer(config, where, rng, match, refine=refine)
     report_design(design, samples, "metacells")
     means = _group_means(mdata, metacells, rna_key=rna_key, atac_key=atac_key, layer=layer)
     with closing(workers), nullcontext() if store is None else StoreWriter(store, resume=resume) as writer:

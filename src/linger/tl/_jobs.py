@@ -24,6 +24,10 @@ Found = dict[str, torch.Tensor]
 Solve = Callable[["Trainer", Block], Found]
 
 
+_REVISION = 2
+"""To be raised when blocks hold other arrays or numbers: those of an interrupted fit are then made again."""
+
+
 class Job:
     """What to do with every block; can be sent to other processes.
 
@@ -58,7 +62,7 @@ class Job:
         """Return a hash of all that the results depend on: inputs, settings and versions."""
         match = self.trainer.match
         prior = None if match is None else (match.prior.checksum, *match[1:])  # a prior is its files, wherever they are
-        versions = linger.__version__, torch.__version__
+        versions = linger.__version__, torch.__version__, _REVISION
         parts = self.data, self.trainer._replace(match=None), prior, self.solve, versions
         return str(joblib.hash(parts, hash_name="sha1"))
 

@@ -142,7 +142,8 @@ def pretrain(
     config = FitConfig() if config is None else config
     known = open_prior(prior, config)
     _check(config, known, chain, fisher)
-    workers = Workers.of(n_jobs, client)
+    where = find_device(device)
+    workers = Workers.of(n_jobs, client, where)
     genome = BUILDS.get(str(genome), genome)
     mdata = as_mudata(bulk, genome, rna_key=rna_key, atac_key=atac_key, key=key)
     genome = _build(mdata, genome)
@@ -153,7 +154,6 @@ def pretrain(
     match = None
     if known is not None:
         match = match_prior(known, design, chain=chain, min_overlap=config.min_overlap, genome=genome)
-    where = find_device(device)
     trainer = Trainer(config, where, rng, match, _weights(sample_weights, samples.names, where))
     report_design(design, samples, "bulk samples")
     settings = {"config": config.to_dict(), "rng": rng, "normalize": normalize, "fisher": fisher}

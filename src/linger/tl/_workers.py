@@ -9,35 +9,50 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import joblib
 import numpy as np
 import torch
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from linger.tl._jobs import Found, Job
+    from linger.tl._jobs import Found
 
 T = TypeVar("T")
 
 
-class Workers(NamedTuple):
+class Job(Protocol):
+    """What is to be done with every block."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether blocks can be solved side by side."""
+
+    def __call__(self, number: int) -> Found:
+        """Solve one block."""
+
+
+@dataclass
+class Workers:
     """Who solves the blocks. Whoever does, the results are the same to the last bit."""
 
     n_jobs: int = 1
     """Processes on this machine; 1 is this one, with all its threads."""
     client: Client | None = None
     """Client of a dask cluster, which then does the work."""
+    _processes: Executor | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def of(cls, n_jobs: int, client: Client | None) -> Self:
+    def of(cls, n_jobs: int, client: Client | None, device: torch.device) -> Self:
         """Check the arguments of a public function.
 
         Raises
@@ -45,13 +60,16 @@ class Workers(NamedTuple):
         TypeError
             If `client` is no dask client.
         ValueError
-            If there are no processes, or both are given.
+            If there are no processes, both are given, or there are several for a GPU.
         """
         if client is not None and not (hasattr(client, "submit") and hasattr(client, "cancel")):
             msg = f"client must be a dask.distributed.Client, found {type(client).__name__}."
             raise TypeError(msg)
         if n_jobs == 0 or (client is not None and n_jobs != 1):
             msg = f"n_jobs={n_jobs} cannot be used{' with a client' if client else ''}. Give n_jobs=-1 for all cores, n_jobs=1 beside a client."
+            raise ValueError(msg)
+        if n_jobs != 1 and device.type != "cpu":
+            msg = f"n_jobs={n_jobs} is for CPUs, and the networks are trained on {str(device)!r}, all in one process. Leave it out, or give device='cpu'."
             raise ValueError(msg)
         return cls(joblib.effective_n_jobs(n_jobs), client)
 
@@ -63,16 +81,21 @@ class Workers(NamedTuple):
         return self.n_jobs if self.n_jobs > 1 else torch.get_num_threads()
 
     def close(self) -> None:
-        """End the processes, which otherwise hold their memory, and keep this one from ending, for minutes."""
-        if self.n_jobs > 1:
-            get_reusable_executor().shutdown()
+        """End the processes."""
+        if self._processes is not None:
+            self._processes.shutdown(kill_workers=True)  # type: ignore[call-arg]  # loky's
+        self._processes = None
 
     def solve(self, job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
         """Yield number and results of some blocks of a job, in their order."""
         if self.client is not None:
             return _solve_on_cluster(job, numbers, self.client)
-        n_jobs = min(self.n_jobs, len(numbers))
-        return _solve_in_processes(job, numbers, n_jobs) if n_jobs > 1 else _solve_here(job, numbers)
+        if min(self.n_jobs, len(numbers)) <= 1:
+            return _solve_here(job, numbers)
+        if self._processes is None:  # kept until the end of the fit: starting them takes seconds
+            one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+            self._processes = ProcessPoolExecutor(self.n_jobs, env=one_thread)
+        return _solve_in_processes(job, numbers, self._processes, 2 * self.n_jobs)
 
 
 def _solve_here(job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
@@ -93,22 +116,38 @@ def side_by_side(tasks: Iterable[Callable[[], T]], n_threads: int) -> Generator[
         if n_threads <= 1:
             yield from (task() for task in tasks)
         else:
-            parallel = joblib.Parallel(n_jobs=n_threads, backend="threading", return_as="generator", batch_size=1)
-            yield from parallel(joblib.delayed(task)() for task in tasks)
+            with ThreadPoolExecutor(n_threads) as threads:
+                yield from _in_order(threads, tasks, 2 * n_threads)
     finally:
         torch.set_num_threads(before)
 
 
-def _solve_in_processes(job: Job, numbers: Sequence[int], n_jobs: int) -> Generator[tuple[int, Found], None, None]:
+def _in_order(executor: Executor, tasks: Iterable[Callable[[], T]], ahead: int) -> Generator[T, None, None]:
+    """Yield results in the order of the tasks, of which no more than `ahead` are begun or wait to be taken."""
+    futures: deque[Future[T]] = deque()
+    try:
+        for task in tasks:
+            futures.append(executor.submit(task))
+            if len(futures) == ahead:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _solve_in_processes(
+    job: Job, numbers: Sequence[int], processes: Executor, ahead: int
+) -> Generator[tuple[int, Found], None, None]:
     """Write the job to disk once, from where all processes map its arrays into memory."""
     with TemporaryDirectory(prefix="linger-job-", ignore_cleanup_errors=True) as folder:
         path = str(Path(folder) / "job")
         joblib.dump(job, path)
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-        tasks = (joblib.delayed(_solve_stored)(path, number) for number in numbers)
-        for number, arrays in zip(numbers, parallel(tasks), strict=True):
-            yield number, _as_tensors(arrays)
+        tasks = [partial(_solve_stored, path, number) for number in numbers]
+        with closing(_in_order(processes, tasks, ahead)) as results:
+            for number, arrays in zip(numbers, results, strict=True):
+                yield number, _as_tensors(arrays)
 
 
 def _solve_on_cluster(job: Job, numbers: Sequence[int], client: Client) -> Generator[tuple[int, Found], None, None]:
