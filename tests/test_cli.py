@@ -335,3 +335,16 @@ def test_run_writes_a_report(toy_file, capsys):
     arguments = [*run_arguments(toy_file), "--groupby", "cell_type", "--n-folds", 0, "--report", page]
     assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
     assert "<h1>out</h1>" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("arguments", "kept"), [(["--store", "networks"], True), ([], False)])
+def test_an_interrupted_run_says_how_to_go_on(toy_file, monkeypatch, capsys, arguments, kept):
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("linger.cli.reading", interrupted)
+    assert main([str(argument) for argument in [*run_arguments(toy_file), *arguments]]) == 130
+    error = capsys.readouterr().err
+    assert "linger: interrupted." in error
+    assert ("goes on from what is finished" in error) is kept
+    assert "Traceback" not in error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any, Literal
 
 
@@ -72,6 +73,10 @@ class FitConfig:
         """Refuse settings that cannot work; take those of :meth:`to_dict`."""
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "ewc", float(self.ewc))
+        whole = {
+            name: isinstance(getattr(self, name), Integral)
+            for name in ("epochs", "n_background", "n_folds", "block_size")
+        }
         checks = {
             "hidden": len(self.hidden) == 2 and min(self.hidden) >= 1,
             "activation": self.activation in ("relu", "sigmoid", "tanh"),
@@ -87,10 +92,10 @@ class FitConfig:
             "block_size": self.block_size >= 1,
             "precision": self.precision in ("float32", "bfloat16"),
         }
-        wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not ok]
+        wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not (ok and whole.get(name, True))]
         if wrong:
             msg = (
-                f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are at least 1, n_folds is 0 "
+                f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are whole numbers of at least 1, n_folds is 0 "
                 "or at least 2, learning_rate is above 0, l1, manifold and ewc are not negative (and ewc is finite with the authors' terms), min_overlap and binding_share lie in [0, 1], and "
                 "activation is 'relu', 'sigmoid' or 'tanh', and precision 'float32' or 'bfloat16'."
             )

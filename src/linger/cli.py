@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import re
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(argv)
     _show_log()
+    _end_as_by_ctrl_c()
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_args, **_options: _say("warning", str(message), options)
         try:
@@ -44,7 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             # a KeyError prints the repr of its text, quotes and all, unless its argument is taken
             _say("error", str(error.args[0] if isinstance(error, KeyError) and error.args else error), options)
             return 1
+        except KeyboardInterrupt:
+            kept = " The same command goes on from what is finished." if getattr(options, "store", None) else ""
+            print(f"linger: interrupted.{kept}", file=sys.stderr)
+            return 130
     return 0
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Tidy up when a cluster's scheduler ends this process; no other than the main thread may say so."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _say(level: str, text: str, options: argparse.Namespace) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -176,5 +179,31 @@ def test_results_come_in_order(n_jobs, threads):
 def test_bad_arguments(cells):
     with pytest.raises(ValueError, match="n_jobs=0 cannot"):
         lg.tl.fit(cells, n_jobs=0)
+    with pytest.raises(ValueError, match="n_jobs=-2 cannot"):
+        lg.tl.fit(cells, n_jobs=-2)
+    with pytest.raises(TypeError, match="integer"):
+        lg.tl.fit(cells, n_jobs=2.0)
     with pytest.raises(TypeError, match="found str"):
         lg.tl.fit(cells, client="tcp://somewhere")
+
+
+STARTS = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from linger.tl._workers import Workers
+from tests.tl.test_workers import Unlucky
+workers = Workers(2)
+print(len(list(workers.solve(Unlucky(), [3, 4, 5]))), flush=True)
+time.sleep(60)
+"""
+
+
+def test_processes_end_when_the_one_that_started_them_is_killed():
+    root = str(Path(__file__).parents[2])
+    started = subprocess.Popen([sys.executable, "-c", STARTS, root], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert started.stdout.readline() == "3\n"
+    helpers = [child for child in psutil.Process(started.pid).children() if "LokyProcess" in " ".join(child.cmdline())]
+    assert len(helpers) == 2
+    started.kill()
+    _, alive = psutil.wait_procs(helpers, timeout=20)
+    assert not alive

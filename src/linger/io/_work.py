@@ -84,8 +84,6 @@ class WorkFolder:
         other = [file for file in listed if self._listed[file][1] != fingerprint]
         if other:
             logger.info("What is in %s is of other data, settings or versions: %s starts anew.", self.path, name)
-        elif listed:
-            logger.info("Going on from %d finished files (%s) in %s.", len(listed), name, self.path)
         for file in other:
             del self._listed[file]
             (self.path / file).unlink(missing_ok=True)

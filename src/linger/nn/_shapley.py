@@ -64,7 +64,13 @@ def shapley(
 
 
 def explained_at_once(device: torch.device) -> int:
-    """Return the number of genes whose Shapley values are computed at once by default."""
+    """Return the number of genes whose Shapley values are computed at once by default.
+
+    Parameters
+    ----------
+    device
+        Where that is done.
+    """
     return 1 if device.type == "cpu" else 64
 
 

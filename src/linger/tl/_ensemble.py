@@ -232,15 +232,16 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        msg = (
-            "device='cuda' was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
-        )
+        msg = f"device={name!r} was asked for, but torch finds no CUDA device. Use device='cpu' or install torch with CUDA."
         raise RuntimeError(msg)
     try:
-        return torch.device(name)
-    except RuntimeError as error:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
         msg = f"There is no device {name!r}. Use device='auto', 'cpu', 'cuda' or 'cuda:0'."
-        raise ValueError(msg) from error
+        raise ValueError(msg)
+    return device
 
 
 def background_columns(n_samples: int, trainer: Trainer) -> np.ndarray:

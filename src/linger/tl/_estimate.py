@@ -21,7 +21,7 @@ from linger._keys import DEFAULT_KEY
 from linger._memory import available_memory
 from linger.pp._metacells import metacells as make_metacells
 from linger.tl._blocks import Blocks, genes_at_once
-from linger.tl._cost import Sizes, disk, memory, shapley_operations, training_operations
+from linger.tl._cost import Sizes, check_memory, disk, memory, shapley_operations, training_operations
 from linger.tl._design import Design, Samples, Standardized, make_design
 from linger.tl._ensemble import Keys, Trainer, at_columns, background_columns, find_device
 from linger.tl._jobs import Found
@@ -72,12 +72,13 @@ class Estimate:
 
     def __str__(self) -> str:
         minutes, seconds = divmod(round(self.seconds), 60)
+        disk = f"{self.disk / 1e9:.2f} GB" if self.disk > 1e8 else f"{self.disk / 1e6:.1f} MB"
         fits = "" if self.memory <= self.available_memory else ", which is TOO LITTLE"
         return (
             f"{self.n_genes} genes, {self.n_tfs} TFs, {self.n_peaks} peaks, {self.n_metacells} metacells\n"
             f"time    {minutes} min {seconds} s ({self.operations / 1e12:.3g} Tflop, {self.rate / 1e9:.3g} Gflop/s measured)\n"
             f"memory  {self.memory / 1e9:.2f} GB ({self.available_memory / 1e9:.2f} GB there{fits})\n"
-            f"disk    {self.disk / 1e9:.2f} GB for the store of networks"
+            f"disk    {disk} for the store of networks"
         )
 
 
@@ -122,6 +123,8 @@ def estimate(
     ------
     KeyError, ValueError
         As :func:`linger.tl.fit`, for what is missing in `mdata`.
+    MemoryError
+        If memory cannot hold as many blocks as are trained at once, so that time cannot be measured.
 
     Examples
     --------
@@ -144,6 +147,8 @@ def estimate(
         mdata, metacells, config.n_folds, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer
     )
     sizes = Sizes.of(design, n_metacells)
+    if memory(sizes, config, workers, where)["networks"] > available_memory():  # not even a block can be tried
+        check_memory(sizes, config, workers, where)
     training, explaining = _time_networks(design, sizes, Trainer(config, where, 0), workers)
     rounds = 1 + config.n_folds
     operations = rounds * training_operations(sizes, config) + shapley_operations(sizes, config)

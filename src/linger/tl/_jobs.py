@@ -12,6 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 import linger
+from linger._logging import logger
 from linger.tl._blocks import Block, BlockData, Blocks
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ def solve_blocks(
                 continue
             bar.update()
             yield number, {name: torch.tensor(values) for name, values in kept.items()}
+        if len(missing) < n_blocks:
+            logger.info(
+                "%s: %d of %d blocks of genes were finished before.", description, n_blocks - len(missing), n_blocks
+            )
         with closing(workers.solve(job, missing)) as results:
             for number, found in results:
                 if part is not None:

@@ -6,6 +6,9 @@ shared out differ in the last bits from those that are not.
 
 from __future__ import annotations
 
+import operator
+import os
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -15,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import joblib
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from linger.tl._jobs import Found
 
 T = TypeVar("T")
+
+_IDLE = 300
+"""Seconds after which a process without work ends; another is started when there is some."""
 
 
 class Job(Protocol):
@@ -50,6 +57,7 @@ class Workers:
     client: Client | None = None
     """Client of a dask cluster, which then does the work."""
     _processes: Executor | None = field(default=None, init=False, repr=False)
+    _number: int = field(default=0, init=False, repr=False)
 
     @classmethod
     def of(cls, n_jobs: int, client: Client | None, device: torch.device) -> Self:
@@ -58,15 +66,19 @@ class Workers:
         Raises
         ------
         TypeError
-            If `client` is no dask client.
+            If `client` is no dask client, or `n_jobs` no whole number.
         ValueError
-            If there are no processes, both are given, or there are several for a GPU.
+            If `n_jobs` is 0 or below -1, both are given, or there are several processes for a GPU.
         """
         if client is not None and not (hasattr(client, "submit") and hasattr(client, "cancel")):
             msg = f"client must be a dask.distributed.Client, found {type(client).__name__}."
             raise TypeError(msg)
-        if n_jobs == 0 or (client is not None and n_jobs != 1):
-            msg = f"n_jobs={n_jobs} cannot be used{' with a client' if client else ''}. Give n_jobs=-1 for all cores, n_jobs=1 beside a client."
+        n_jobs = operator.index(n_jobs)
+        if n_jobs < -1 or n_jobs == 0:
+            msg = f"n_jobs={n_jobs} cannot be used. Give a number of processes, or -1 for all cores."
+            raise ValueError(msg)
+        if client is not None and n_jobs != 1:
+            msg = f"n_jobs={n_jobs} is for processes on this machine, and client= was given, too. Leave one out."
             raise ValueError(msg)
         if n_jobs != 1 and device.type != "cpu":
             msg = f"n_jobs={n_jobs} is for CPUs, and the networks are trained on {str(device)!r}, all in one process. Leave it out, or give device='cpu'."
@@ -90,12 +102,19 @@ class Workers:
         """Yield number and results of some blocks of a job, in their order."""
         if self.client is not None:
             return _solve_on_cluster(job, numbers, self.client)
-        if min(self.n_jobs, len(numbers)) <= 1:
+        number = min(self.n_jobs, len(numbers))
+        if number <= 1:
             return _solve_here(job, numbers)
-        if self._processes is None:  # kept until the end of the fit: starting them takes seconds
+        return _solve_in_processes(job, numbers, self._processes_for(number), 2 * number)
+
+    def _processes_for(self, number: int) -> Executor:
+        """Return processes, at least so many: kept until the end of the fit, since starting them takes seconds."""
+        if self._processes is None or self._number < number:
+            self.close()
             one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-            self._processes = ProcessPoolExecutor(self.n_jobs, env=one_thread)
-        return _solve_in_processes(job, numbers, self._processes, 2 * self.n_jobs)
+            ending = {"timeout": _IDLE, "initializer": _end_with, "initargs": (os.getpid(),)}
+            self._processes, self._number = ProcessPoolExecutor(number, env=one_thread, **ending), number
+        return self._processes
 
 
 def _solve_here(job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
@@ -148,6 +167,17 @@ def _solve_in_processes(
         with closing(_in_order(processes, tasks, ahead)) as results:
             for number, arrays in zip(numbers, results, strict=True):
                 yield number, _as_tensors(arrays)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone: if that was killed, nobody else would."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _solve_on_cluster(job: Job, numbers: Sequence[int], client: Client) -> Generator[tuple[int, Found], None, None]:
