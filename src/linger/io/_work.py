@@ -60,16 +60,14 @@ class WorkFolder:
         if self.path.exists() and not journal.is_file() and not _is_empty(self.path):
             msg = f"{self.path} is in the way and is not from an interrupted fit; it is left alone. Move it, or choose another path."
             raise FileExistsError(msg)
-        if not resume and journal.is_file():
-            journal.write_text("")  # before any file goes: a folder without a journal would not be taken for ours
-            for file in self.path.iterdir():
-                if file != journal:
-                    file.unlink()
         self.path.mkdir(exist_ok=True)
-        found = journal.read_text(errors="replace").split("\n") if journal.is_file() else []
+        found = journal.read_text(errors="replace").split("\n") if resume and journal.is_file() else []
         lines = [match for match in map(_LINE.fullmatch, found) if match is not None]  # the last may be cut short
         self._listed = {file: (checksum, fingerprint) for checksum, fingerprint, file in (m.groups() for m in lines)}
-        self._write_journal()
+        self._write_journal()  # before any file goes: a folder without a journal would not be taken for ours
+        for file in self.path.iterdir():
+            if file.name not in self._listed and file != journal:
+                file.unlink()
 
     def _write_journal(self) -> None:
         with partial_file(self.path / _JOURNAL) as partial:
