@@ -1,7 +1,7 @@
 """linger: gene regulatory networks from paired single-cell RNA + ATAC data.
 
 The namespaces follow scverse: ``pp`` prepares a MuData, ``tl`` computes, ``get`` reads what was computed, ``pl`` draws,
-``io`` stores, ``ds`` gives data with known truth, ``bm`` measures, ``nn`` is the numerical core (torch only).
+``io`` stores, ``ds`` gives data with known truth, ``bm`` measures, ``nn`` is the numerical core (torch and numba).
 Namespaces load on first use, so that ``import linger`` stays light.
 """
 

@@ -1,4 +1,4 @@
-"""The numerical core: torch only, knows tensors and names, not AnnData."""
+"""The numerical core: torch, and numba where a loop saves passes over memory; knows tensors and names, not AnnData."""
 
 from linger.nn._batch_network import BatchNetwork
 from linger.nn._correlation import weight_correlation
