@@ -8,6 +8,10 @@ from numbers import Integral
 from typing import Any, Literal
 
 
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and int(value) >= least
+
+
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
     """Settings of :func:`linger.tl.fit`: the networks, their training, and what is kept.
@@ -73,26 +77,22 @@ class FitConfig:
         """Refuse settings that cannot work; take those of :meth:`to_dict`."""
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "ewc", float(self.ewc))
-        whole = {
-            name: isinstance(getattr(self, name), Integral)
-            for name in ("epochs", "n_background", "n_folds", "block_size")
-        }
         checks = {
             "hidden": len(self.hidden) == 2 and min(self.hidden) >= 1,
             "activation": self.activation in ("relu", "sigmoid", "tanh"),
-            "epochs": self.epochs >= 1,
+            "epochs": _is_whole(self.epochs, 1),
             "learning_rate": self.learning_rate > 0,
             "l1": self.l1 >= 0,
             "manifold": self.manifold >= 0,
             "ewc": self.ewc >= 0 and (math.isfinite(self.ewc) or not self.authors),
             "min_overlap": 0 <= self.min_overlap <= 1,
-            "n_background": self.n_background >= 1,
-            "n_folds": self.n_folds == 0 or self.n_folds >= 2,
+            "n_background": _is_whole(self.n_background, 1),
+            "n_folds": _is_whole(self.n_folds, 0) and self.n_folds != 1,
             "binding_share": 0 <= self.binding_share <= 1,
-            "block_size": self.block_size >= 1,
+            "block_size": _is_whole(self.block_size, 1),
             "precision": self.precision in ("float32", "bfloat16"),
         }
-        wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not (ok and whole.get(name, True))]
+        wrong = [f"{name}={getattr(self, name)!r}" for name, ok in checks.items() if not ok]
         if wrong:
             msg = (
                 f"FitConfig cannot use {', '.join(wrong)}. Units, epochs, n_background and block_size are whole numbers of at least 1, n_folds is 0 "

@@ -199,8 +199,8 @@ def test_strides_of_weights_do_not_matter(l1):
     n_genes, n_tfs, n_res, h1, h2, n_samples = 5, 11, 6, 23, 19, 29  # a shape of its own, which nothing has met before
     shapes = nn.Weights((h1, n_tfs), (h1, n_res), (h2, h1), (h2, 1), (1, h2), (1, 1))
     start = nn.Weights(*(torch.rand(n_genes, *shape, generator=generator) - 0.5 for shape in shapes))
-    odd = start._replace(w3=start.w3.clone().as_strided(start.w3.shape, (h2, 1, 1)))
-    odd = nn.Weights(*(w if w is odd.w3 else w.clone() for w in odd))
+    odd = nn.Weights(*(w.clone() for w in start))
+    odd = odd._replace(w3=odd.w3.as_strided(odd.w3.shape, (h2, 1, 1)))
     tf, re = (
         torch.randn(n_tfs, n_samples, generator=generator),
         torch.randn(n_genes, n_res, n_samples, generator=generator),

@@ -150,16 +150,17 @@ def test_blocks_that_are_not_taken_do_not_pile_up(threads):
     assert len(list(found)) == 39
 
 
-def test_processes_end_with_the_fit():
-    def helpers():
-        return [child for child in psutil.Process().children() if "LokyProcess" in " ".join(child.cmdline())]
+def helpers_of(pid):
+    return [child for child in psutil.Process(pid).children() if "LokyProcess" in " ".join(child.cmdline())]
 
-    before = len(helpers())
+
+def test_processes_end_with_the_fit():
+    before = len(helpers_of(os.getpid()))
     with closing(Workers(2)) as workers:
         for _ in range(2):
             assert len(list(workers.solve(Unlucky(), [3, 4, 5]))) == 3
-            assert len(helpers()) == before + 2
-    assert len(helpers()) == before
+            assert len(helpers_of(os.getpid())) == before + 2
+    assert len(helpers_of(os.getpid())) == before
 
 
 def test_an_error_on_a_cluster_arrives(cluster):
@@ -202,7 +203,7 @@ def test_processes_end_when_the_one_that_started_them_is_killed():
     root = str(Path(__file__).parents[2])
     started = subprocess.Popen([sys.executable, "-c", STARTS, root], cwd=root, stdout=subprocess.PIPE, text=True)
     assert started.stdout.readline() == "3\n"
-    helpers = [child for child in psutil.Process(started.pid).children() if "LokyProcess" in " ".join(child.cmdline())]
+    helpers = helpers_of(started.pid)
     assert len(helpers) == 2
     started.kill()
     _, alive = psutil.wait_procs(helpers, timeout=20)

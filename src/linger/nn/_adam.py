@@ -11,7 +11,7 @@ from torch.optim.adam import adam
 
 from linger.nn._ensemble import Weights
 from linger.nn._kernels import adam_rows
-from linger.nn._losses import add_l1_gradient
+from linger.nn._losses import add_l1_gradient, without_biases
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
 
@@ -42,7 +42,10 @@ class Adam:
         if self._compiled:
             layers = zip(weights, gradient, *self._moments, strict=True)
             self._rows = [[_rows(array) for array in layer] for layer in layers]
-            self._columns_l1 = [_columns_l1(name, w, l1) for name, w in weights._asdict().items()]
+            columns = Weights(*(w.new_zeros(1, 1, w.shape[2]) for w in weights))
+            for part in without_biases(columns):
+                part.fill_(l1)
+            self._columns_l1 = [_rows(values)[0] for values in columns]
 
     def step(self, rate: float) -> None:
         """Move the weights by a step of size `rate`."""
@@ -80,11 +83,3 @@ class Adam:
 def _rows(array: Tensor) -> np.ndarray:
     """Return the same memory as a matrix with the last axis of `array` as columns; refuses what is not contiguous."""
     return array.view(-1).numpy().reshape(-1, array.shape[2])
-
-
-def _columns_l1(name: str, weights: Tensor, l1: float) -> np.ndarray:
-    """Return the weight of the l1 norm in every column of a layer: none for biases."""
-    columns = np.full(weights.shape[2], 0 if name in ("b2", "b3") else l1, _rows(weights).dtype)
-    if name == "re":
-        columns[0] = 0
-    return columns

@@ -96,18 +96,18 @@ def l1_penalty(weights: Weights) -> Tensor:
     weights
         Networks of G genes.
     """
-    parts = (weights.tf, weights.re[:, :, 1:], weights.w2, weights.w3)
-    return torch.stack([part.abs().sum((1, 2)) for part in parts]).sum(0)
+    return torch.stack([part.abs().sum((1, 2)) for part in without_biases(weights)]).sum(0)
+
+
+def without_biases(weights: Weights) -> tuple[Tensor, ...]:
+    """Return views of what l1 is about: the weights of all layers but the biases."""
+    return weights.tf, weights.re[:, :, 1:], weights.w2, weights.w3
 
 
 def add_l1_gradient(gradient: Weights, weights: Weights, weight: float) -> None:
     """Add ``weight`` times the (sub)gradient of :func:`l1_penalty` to `gradient`; 0 at 0."""
-    layers = zip(gradient, weights, strict=True)
-    for name, (found, values) in zip(weights._fields, layers, strict=True):
-        if name in ("tf", "w2", "w3"):
-            found.add_(values.sign(), alpha=weight)
-        elif name == "re":
-            found[:, :, 1:].add_(values[:, :, 1:].sign(), alpha=weight)
+    for found, values in zip(without_biases(gradient), without_biases(weights), strict=True):
+        found.add_(values.sign(), alpha=weight)
 
 
 def ewc_penalty(weights: Weights, anchor: Anchor) -> Tensor:

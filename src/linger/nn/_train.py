@@ -105,33 +105,22 @@ def train(
     # not zeros_like, which keeps odd strides of axes of length 1: oneDNN then leaves the memory as it was (pytorch issue 195066)
     gradient = Weights(*(w.new_zeros(w.shape) for w in weights))
     adam = Adam(weights, gradient, l1=penalties.l1_of_step(), decay=l1 if authors else 0.0)
-    memory = _Memory.of(weights, targets.shape[1])
+    # memory of every epoch: getting it from the system takes as long as filling it
+    memory = overwritten_layers(weights, targets.shape[1])
+    deltas = _empty_like_activations(memory)
     loss = torch.full((len(targets), epochs), torch.nan, dtype=targets.dtype)
     for epoch in range(epochs):
-        layers = forward(weights, inputs, activation, memory.layers)
+        layers = forward(weights, inputs, activation, memory)
         residual = layers.y[:, 0] - targets
         weighted = residual if sample_weights is None else residual * sample_weights
         if epoch % record_every == 0 or epoch == epochs - 1:
             loss[:, epoch] = ((residual * weighted).mean(1) + penalties.value(weights)).cpu()
-        _set_gradient(gradient, weights, inputs, memory, weighted, activation)
+        _set_gradient(gradient, weights, inputs, layers, deltas, weighted, activation)
         penalties.add_gradient(gradient, weights)
         if len(inputs.own_gene):
             gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0  # that weight is 0, so no penalty moves it either
         adam.step(learning_rate * (1 - epoch / epochs) if decay else learning_rate)
     return Trained(weights, loss)
-
-
-class _Memory(NamedTuple):
-    """Arrays of samples, used again in every epoch: getting them from the system takes as long as filling them."""
-
-    layers: Layers
-    d1: Tensor
-    d2: Tensor
-
-    @classmethod
-    def of(cls, weights: Weights, n_samples: int) -> _Memory:
-        layers = overwritten_layers(weights, n_samples)
-        return cls(layers, *_empty_like_activations(layers))
 
 
 class _Penalties(NamedTuple):
@@ -194,11 +183,17 @@ class _AuthorsPenalties(_Penalties):
 
 
 def _set_gradient(
-    gradient: Weights, weights: Weights, inputs: Inputs, memory: _Memory, residual: Tensor, activation: Activation
+    gradient: Weights,
+    weights: Weights,
+    inputs: Inputs,
+    layers: Layers,
+    deltas: tuple[Tensor, Tensor],
+    residual: Tensor,
+    activation: Activation,
 ) -> None:
-    """Set `gradient` to that of mean squared error with respect to all weights, by the chain rule."""
-    d3, layers = residual[:, None, :] * (2 / residual.shape[1]), memory.layers
-    d1, d2 = pull_back(weights, layers, d3, activation, (memory.d1, memory.d2))
+    """Set `gradient` to that of mean squared error with respect to all weights, by the chain rule; `deltas` is overwritten."""
+    d3 = residual[:, None, :] * (2 / residual.shape[1])
+    d1, d2 = pull_back(weights, layers, d3, activation, deltas)
     matmul_t(d1.flatten(0, 1), inputs.tf, gradient.tf.flatten(0, 1))
     torch.bmm(d1, inputs.re.transpose(1, 2), out=gradient.re)
     torch.bmm(d2, layers.a1.transpose(1, 2), out=gradient.w2)

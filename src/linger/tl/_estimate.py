@@ -147,13 +147,14 @@ def estimate(
         mdata, metacells, config.n_folds, groupby=groupby, rna_key=rna_key, atac_key=atac_key, layer=layer
     )
     sizes = Sizes.of(design, n_metacells)
-    if memory(sizes, config, workers, where)["networks"] > available_memory():  # not even a block can be tried
+    needed = memory(sizes, config, workers, where)
+    if needed["networks"] > available_memory():  # not even a block can be tried
         check_memory(sizes, config, workers, where)
     training, explaining = _time_networks(design, sizes, Trainer(config, where, 0), workers)
     rounds = 1 + config.n_folds
     operations = rounds * training_operations(sizes, config) + shapley_operations(sizes, config)
     networks = rounds * training + explaining
-    needed, used = memory(sizes, config, workers, where), psutil.Process().memory_info().rss
+    used = psutil.Process().memory_info().rss
     return Estimate(
         n_genes=len(design.genes),
         n_tfs=len(design.tfs),
