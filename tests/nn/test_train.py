@@ -196,7 +196,8 @@ def test_authors_objective_equals_their_training_step_by_step(random_block):
 def test_strides_of_weights_do_not_matter(l1):
     """Products into memory with odd strides of an axis of length 1 can be left out without an error."""
     generator = torch.Generator().manual_seed(0)
-    n_genes, n_tfs, n_res, h1, h2, n_samples = 16, 11, 6, 23, 19, 293  # a shape of its own, which nothing has met before
+    # a shape of its own, which nothing has met before, and large enough: small products are always computed
+    n_genes, n_tfs, n_res, h1, h2, n_samples = 16, 11, 6, 23, 19, 293
     shapes = nn.Weights((h1, n_tfs), (h1, n_res), (h2, h1), (h2, 1), (1, h2), (1, 1))
     start = nn.Weights(*(torch.rand(n_genes, *shape, generator=generator) - 0.5 for shape in shapes))
     odd = nn.Weights(*(w.clone() for w in start))
