@@ -72,6 +72,15 @@ def cells(page, name, column):
     return page.locator(f"#table-{name} tbody tr td:nth-child({column})").all_text_contents()
 
 
+def comes_to(page, read, expected):
+    """Check that `read()` is as expected, now or soon: the browser answers a click or a key a moment later."""
+    for _ in range(200):
+        if read() == expected:
+            return
+        page.wait_for_timeout(50)
+    assert read() == expected
+
+
 def choose_type(page, position):
     page.select_option("#type", str(position))
 
@@ -82,7 +91,7 @@ def test_tables_show_the_strongest_edges_of_the_type_chosen(page, shown):
         choose_type(page, position)
         for name in ("trans", "cis", "binding"):
             expected = frame_of(data, name, position).iloc[:10]
-            assert cells(page, name, 1) == expected.iloc[:, 0].tolist()
+            comes_to(page, lambda name=name: cells(page, name, 1), expected.iloc[:, 0].tolist())
             assert cells(page, name, 2) == expected.iloc[:, 1].tolist()
             assert [float(text) for text in cells(page, name, 3)] == expected["weight"].tolist()
         label = page.locator("#type option").nth(position).text_content()
@@ -93,17 +102,19 @@ def test_columns_without_values_are_left_out(page):
     headings = page.locator("#table-tfs thead th")
     assert "importance" not in headings.all_text_contents()  # all cells have none
     choose_type(page, 1)
-    assert headings.all_text_contents()[:2] == ["TF", "importance"]
+    comes_to(page, lambda: headings.all_text_contents()[:2], ["TF", "importance"])
 
 
 def test_search_and_sort(page, shown):
     trans = frame_of(shown[1], "trans")
     gene = trans["gene"].iloc[20]
-    page.locator("#table-trans_wrapper input[type=search]").fill(gene)
-    assert all(gene in row for row in page.locator("#table-trans tbody tr").all_text_contents())
-    page.locator("#table-trans_wrapper input[type=search]").fill("")
+    search = page.locator("#table-trans_wrapper input[type=search]")
+    search.fill(gene)
+    comes_to(page, lambda: set(cells(page, "trans", 2)), {gene})
+    search.fill("")
+    comes_to(page, lambda: cells(page, "trans", 2), trans["gene"][:10].tolist())
     page.locator("#table-trans thead th", has_text="weight").click()
-    assert [float(text) for text in cells(page, "trans", 3)] == sorted(trans["weight"])[:10]
+    comes_to(page, lambda: [float(text) for text in cells(page, "trans", 3)], sorted(trans["weight"])[:10])
 
 
 def test_tables_download_as_they_are(page, shown, tmp_path):
