@@ -22,7 +22,7 @@ from linger.nn import _adam, _ensemble, _losses, _products, _shapley, _train
 INNER = (
     _train.train, _train._Penalties.add_gradient, _train._set_gradient, _train.pull_back, _ensemble.forward, _losses.add_manifold_gradient,
     _products.matmul_t, _adam.Adam.step, _adam.Adam._step_compiled, _shapley.shapley, _shapley._values,
-    _shapley._multipliers, _shapley._times_secant, _shapley._used_units, _shapley._sign, _shapley._features, _shapley._take,
+    _shapley._multipliers, _shapley._times_secant, _shapley._bent_only, _shapley._sign, _shapley._features, _shapley._take,
 )  # fmt: skip
 
 

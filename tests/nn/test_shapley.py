@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from linger import nn
-from linger.nn._shapley import _times_secant, _times_secant_torch
+from linger.nn._shapley import _Layer, _times_secant, _times_secant_torch
 
 from .conftest import as_modules, gene_inputs
 
@@ -72,28 +72,43 @@ def test_summary_is_mean_absolute_value_and_covariance_sign(random_block, chunk)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("n_dead", [5, 12])
-def test_units_that_never_switch_on_add_nothing(random_block, dtype, n_dead):
-    """Genes one by one, where such units are left out, have the values of genes at once, where they are not."""
+@pytest.mark.parametrize("n_flat", [0, 3, 12])
+@pytest.mark.parametrize("n_straight", [0, 2, 9, 12])
+def test_units_that_never_bend_are_left_out_and_nothing_changes(random_block, dtype, n_flat, n_straight):
+    """Genes one by one, where units that are off or on in all samples are left out, have the values of genes at once."""
     block = random_block(seed=9, dtype=dtype)
     weights = block.weights()
-    weights.re[:, :n_dead, 0] = -1e3
+    weights.re[:, :n_straight, 0] = 1e2
+    weights.re[:, 12 - n_flat :, 0] = -1e2
     one_by_one = nn.shapley(weights, block.inputs, block.background(), chunk=1)
     together = nn.shapley(weights, block.inputs, block.background(), chunk=5)
     for found, expected in zip(one_by_one[:2], together[:2], strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-    assert one_by_one.tf.any() == (n_dead < 12)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert one_by_one.tf.any() == (n_flat < 12)
+
+
+def test_straight_units_are_joined(random_block, monkeypatch):
+    from linger.nn import _shapley
+
+    block, widths, times = random_block(seed=9), [], _shapley._multipliers
+    monkeypatch.setattr(_shapley, "_multipliers", lambda w2, *rest: (widths.append(w2.shape), times(w2, *rest))[1])
+    weights = block.weights()
+    weights.re[:, :9, 0] = 1e2
+    nn.shapley(weights, block.inputs, block.background(), chunk=1)
+    assert all(width[2] == 8 for width in widths)
 
 
 @pytest.mark.parametrize("n_units", [1, 7, 16])
-def test_compiled_multipliers_equal_torch(n_units):
+@pytest.mark.parametrize("n_more", [0, 3])
+def test_compiled_multipliers_equal_torch(n_units, n_more):
     generator = torch.Generator().manual_seed(n_units)
-    z, z_b = (torch.randn(2, n_units, n, generator=generator) for n in (6, 5))
-    z_b[:, :, 0] = z[:, :, 0]  # a pair without difference, where the derivative is taken
-    layer = z, torch.tanh(z), 1 - torch.tanh(z) ** 2, z_b, torch.tanh(z_b)
-    start = torch.randn(2, 6, 5, n_units, generator=generator)
+    z, z_b = (torch.randn(2, n, n_units, generator=generator) for n in (6, 5))
+    z_b[:, 0] = z[:, 0]  # a pair without difference, where the derivative is taken
+    layer = _Layer(z, torch.tanh(z), 1 - torch.tanh(z) ** 2, z_b, torch.tanh(z_b))
+    start = torch.randn(2, 6, 5, n_units + n_more, generator=generator)
     found, expected = start.clone(), start.clone()
     total = _times_secant(found, layer)
-    torch.testing.assert_close(total, _times_secant_torch(expected, *(a.transpose(1, 2) for a in layer)))
+    torch.testing.assert_close(total, _times_secant_torch(expected, layer))
     torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(found[:, 0, 0], start[:, 0, 0] * layer[2][:, :, 0])
+    torch.testing.assert_close(found[:, 0, 0, :n_units], start[:, 0, 0, :n_units] * layer.slope[:, 0])
+    assert torch.equal(found[..., n_units:], start[..., n_units:])

@@ -70,18 +70,18 @@ def times_secant(
     Parameters
     ----------
     out
-        What is multiplied, G x M x K x units, contiguous like all arrays.
+        What is multiplied, G x M x K x units, contiguous like all arrays. Units past those of the layer are multiplied by 1.
     total
         Sum over K, G x M x units, overwritten.
     z, a, slope
-        Pre-activation, activation and its derivative of the samples, G x M x units.
+        Pre-activation, activation and its derivative of the samples, G x M x units of the layer.
     z_b, a_b
-        The first two of the background, G x K x units.
+        The first two of the background, G x K x units of the layer.
     small
         Difference of pre-activations below which the derivative is taken.
     """
-    n_genes, n_samples, n_background, n_units = out.shape
-    small_ = out.dtype.type(small)
+    n_genes, n_samples, n_background, n_out = out.shape
+    n_units, small_ = z.shape[2], out.dtype.type(small)
     for gene in range(n_genes):
         for m in range(n_samples):
             z_m, a_m, slope_m, total_m = z[gene, m], a[gene, m], slope[gene, m], total[gene, m]
@@ -94,3 +94,5 @@ def times_secant(
                     value = row[unit] * secant
                     row[unit] = value
                     total_m[unit] += value
+                for unit in range(n_units, n_out):
+                    total_m[unit] += row[unit]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward
+from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Weights, forward
 from linger.nn._kernels import times_secant
 from linger.nn._products import fast_products
 
@@ -129,37 +130,77 @@ class _Workspace:
         return self._arrays[name][:size].view(shape)
 
 
+class _Layer(NamedTuple):
+    """A hidden layer for the samples to explain and for the background (`_b`), each G x samples x units, contiguous."""
+
+    z: Tensor
+    """Pre-activation."""
+    a: Tensor
+    """Activation."""
+    slope: Tensor
+    """Derivative of the activation."""
+    z_b: Tensor
+    a_b: Tensor
+
+    @classmethod
+    def of(cls, activation: Activation, *arrays: Tensor) -> Self:
+        """Of pre-activation and activation for the samples and for the background, each G x units x samples."""
+        z, a, z_b, a_b = (array.transpose(1, 2).contiguous() for array in arrays)
+        return cls(z, a, ACTIVATIONS[activation].backward_(torch.ones_like(a), a), z_b, a_b)
+
+    def flat(self) -> Tensor:
+        """Return which units of the only gene do the same in all samples, at slope 0: their multipliers are 0."""
+        flat = (self.a == self.a_b[:, :1]) & (self.slope == 0)
+        return flat.all(1)[0] & (self.a_b == self.a_b[:, :1]).all(1)[0]
+
+    def straight(self) -> Tensor:
+        """Return which units of the only gene hand on what they get in all samples: their multipliers are 1."""
+        straight = (self.a == self.z) & (self.slope == 1)
+        return straight.all(1)[0] & (self.a_b == self.z_b).all(1)[0]
+
+
 def _values(
     weights: Weights, inputs: Inputs, background: Inputs, activation: Activation, work: _Workspace
 ) -> tuple[Tensor, Tensor]:
     """Return the values of all inputs, and the inputs themselves, both G x F x M."""
     x, b = forward(weights, inputs, activation), forward(weights, background, activation)
-    slope = ACTIVATIONS[activation].backward_(torch.ones_like(x.a1), x.a1)
-    if len(weights.tf) == 1:
-        weights, x, b, slope = _used_units(weights, x, b, slope)
-    u, mean = _multipliers(weights, x, b, slope, activation, work)
-    n_genes, n_samples, n_background, n_hidden = u.shape
-    features = _features(inputs)
-    first = torch.cat([weights.tf, weights.re[:, :, 1:]], dim=2).transpose(1, 2).contiguous()  # G x F x H
+    layer, layer2 = _Layer.of(activation, x.z1, x.a1, b.z1, b.a1), _Layer.of(activation, x.z2, x.a2, b.z2, b.a2)
+    first, w2 = torch.cat([weights.tf, weights.re[:, :, 1:]], dim=2), weights.w2
+    if len(first) == 1:  # of several genes other units are straight
+        first, w2, layer = _bent_only(first, w2, layer, layer2)
+    u, mean = _multipliers(w2, weights.w3, layer, layer2, work)
+    n_genes, n_samples, n_background, n_units = u.shape
+    features, first = _features(inputs), first.transpose(1, 2).contiguous()  # both G x F x -
     values = torch.bmm(first, mean.transpose(1, 2)).mul_(features)
     # b_f(k) W1[h, f] for all pairs (k, h) at once, so that summing over both is a single product
-    paired = work.empty("paired", (n_genes, first.shape[1], n_background, n_hidden), inputs.tf)
+    paired = work.empty("paired", (n_genes, first.shape[1], n_background, n_units), inputs.tf)
     torch.mul(_features(background).div_(n_background)[..., None], first[:, :, None], out=paired)
     u = u.view(n_genes, n_samples, -1).to(paired.dtype)
     return values.sub_(torch.bmm(paired.flatten(2), u.transpose(1, 2))), features
 
 
-def _used_units(weights: Weights, x: Layers, b: Layers, slope: Tensor) -> tuple[Weights, Layers, Layers, Tensor]:
-    """Leave out units of a gene's first layer that are the same in all samples, at slope 0: their multipliers are 0.
+def _bent_only(first: Tensor, w2: Tensor, layer: _Layer, layer2: _Layer) -> tuple[Tensor, Tensor, _Layer]:
+    """Leave only those units of a gene's first layer that bend: neither flat nor straight.
 
-    Some stay, up to a multiple of 8: oneDNN compiles and keeps code for every shape of a product.
+    Inputs reach the second layer through straight units as if there were none, by ``W2 W1`` over these units. So every unit of the
+    second layer gets a unit of its own in the first, behind the bent ones, in which all straight ones are joined. As most units are
+    straight or flat after training with ReLU, that is two to three times fewer.
+
+    Returns
+    -------
+    First layer (1 x units x F) and second layer (1 x H2 x units) of the same function, the bent units first and some that do nothing
+    last: oneDNN compiles and keeps code for every shape of a product, so their number is a multiple of 8. Then the layer of the bent
+    units.
     """
-    used = ((x.a1 != b.a1[:, :, :1]) | (slope != 0)).any(2)[0] | (b.a1 != b.a1[:, :, :1]).any(2)[0]
-    n_kept = -(-int(used.sum()) // _UNITS) * _UNITS
-    used = used.argsort(descending=True, stable=True)[:n_kept].sort().values
-    weights = weights._replace(tf=weights.tf[:, used], re=weights.re[:, used], w2=weights.w2[:, :, used])
-    x, b = (layers._replace(z1=layers.z1[:, used], a1=layers.a1[:, used]) for layers in (x, b))
-    return weights, x, b, slope[:, used]
+    flat, straight, live = layer.flat(), layer.straight(), ~layer2.flat()
+    if straight.sum() <= live.sum():
+        straight, live = torch.zeros_like(straight), torch.zeros_like(live)
+    bent = ~(flat | straight)
+    joined = w2[:, live][:, :, straight] @ first[:, straight]
+    own = torch.eye(w2.shape[1], dtype=w2.dtype, device=w2.device)[None, :, live]
+    first, w2 = torch.cat([first[:, bent], joined], dim=1), torch.cat([w2[:, :, bent], own], dim=2)
+    extra = -first.shape[1] % _UNITS
+    return pad(first, (0, 0, 0, extra)), pad(w2, (0, extra)), _Layer(*(array[:, :, bent] for array in layer))
 
 
 def _features(inputs: Inputs) -> Tensor:
@@ -167,39 +208,36 @@ def _features(inputs: Inputs) -> Tensor:
     return torch.cat([inputs.tf.expand(len(inputs.re), -1, -1), inputs.re[:, 1:]], dim=1)
 
 
-def _multipliers(
-    weights: Weights, x: Layers, b: Layers, slope: Tensor, activation: Activation, work: _Workspace
-) -> tuple[Tensor, Tensor]:
-    """Multipliers of the output against the first pre-activation, G x M x K x H, and their mean over K."""
-    slope2 = ACTIVATIONS[activation].backward_(torch.ones_like(x.a2), x.a2)
-    pairs = len(x.z1), x.z1.shape[2], b.z1.shape[2]
-    second = work.empty("second", (*pairs, x.z2.shape[1]), x.z2)
-    second.copy_(weights.w3[:, None])
-    _times_secant(second, (x.z2, x.a2, slope2, b.z2, b.a2))
-    through = work.empty("through", (*pairs, x.z1.shape[1]), x.z1)
-    torch.bmm(second.flatten(1, 2), weights.w2, out=through.flatten(1, 2))
-    return through, _times_secant(through, (x.z1, x.a1, slope, b.z1, b.a1)).div_(pairs[2])
+def _multipliers(w2: Tensor, w3: Tensor, layer: _Layer, layer2: _Layer, work: _Workspace) -> tuple[Tensor, Tensor]:
+    """Multipliers of the output against what enters the first layer, G x M x K x units, and their mean over K."""
+    pairs = len(layer.z), layer.z.shape[1], layer.z_b.shape[1]
+    second = work.empty("second", (*pairs, w2.shape[1]), w2)
+    second.copy_(w3[:, None])
+    _times_secant(second, layer2)
+    through = work.empty("through", (*pairs, w2.shape[2]), w2)
+    torch.bmm(second.flatten(1, 2), w2, out=through.flatten(1, 2))
+    return through, _times_secant(through, layer).div_(pairs[2])
 
 
-def _times_secant(out: Tensor, layer: tuple[Tensor, ...]) -> Tensor:
-    """Multiply by the change of activation over that of pre-activation, and return the sum over the background.
+def _times_secant(out: Tensor, layer: _Layer) -> Tensor:
+    """Multiply by the change of activation over that of pre-activation, and return the sum over the background, G x M x units.
 
     Parameters
     ----------
     out
-        G x M x K x units, changed in place.
+        G x M x K x units, changed in place. Units past those of the layer are multiplied by 1.
     layer
-        Pre-activation, activation and its derivative of the samples, G x units x M; the first two of the background, G x units x K.
+        The layer.
     """
-    z, a, slope, z_b, a_b = (array.transpose(1, 2).contiguous() for array in layer)
     if out.device.type != "cpu":
-        return _times_secant_torch(out, z, a, slope, z_b, a_b)
-    total = torch.empty_like(z)
-    times_secant(out.numpy(), total.numpy(), z.numpy(), a.numpy(), slope.numpy(), z_b.numpy(), a_b.numpy(), _SMALL)
+        return _times_secant_torch(out, layer)
+    total = out.new_empty(*out.shape[:2], out.shape[3])
+    times_secant(out.numpy(), total.numpy(), *(array.numpy() for array in layer), _SMALL)
     return total
 
 
-def _times_secant_torch(out: Tensor, z: Tensor, a: Tensor, slope: Tensor, z_b: Tensor, a_b: Tensor) -> Tensor:
-    dz = z[:, :, None] - z_b[:, None]
-    secant = (a[:, :, None] - a_b[:, None]).div_(dz)
-    return out.mul_(torch.where(dz.abs_() < _SMALL, slope[:, :, None], secant, out=secant)).sum(2)
+def _times_secant_torch(out: Tensor, layer: _Layer) -> Tensor:
+    dz = layer.z[:, :, None] - layer.z_b[:, None]
+    secant = (layer.a[:, :, None] - layer.a_b[:, None]).div_(dz)
+    out[..., : layer.z.shape[2]] *= torch.where(dz.abs_() < _SMALL, layer.slope[:, :, None], secant, out=secant)
+    return out.sum(2)
