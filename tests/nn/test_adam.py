@@ -6,6 +6,7 @@ import torch
 
 from linger import nn
 from linger.nn._adam import Adam
+from linger.nn._single import Single
 
 
 def _networks(dtype, seed=0):
@@ -15,15 +16,16 @@ def _networks(dtype, seed=0):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("l1", "decay"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.2)])
-def test_compiled_step_equals_torch_step_by_step(dtype, l1, decay):
+@pytest.mark.parametrize(("l1", "decay", "manifold"), [(0, 0, 0), (0.3, 0, 0), (0, 0.2, 0), (0.3, 0, 0.4)])
+def test_compiled_step_equals_torch_step_by_step(dtype, l1, decay, manifold):
     start = _networks(dtype)
+    graph = nn.MotifGraph(*(torch.rand(3, *shape, dtype=dtype).round() for shape in ((5, 4), (1, 5), (1, 4))))
+    single = Single.of(start, l1=l1, decay=decay, manifold=manifold, graph=graph)
     start.tf[:, 2] = 0  # where the l1 norm has no slope
     found, expected = (nn.Weights(*(w.clone() for w in start)) for _ in range(2))
     gradients = [nn.Weights(*(torch.zeros_like(w) for w in start)) for _ in range(2)]
     compiled, fused = (
-        Adam(weights, gradient, l1=l1, decay=decay)
-        for weights, gradient in zip((found, expected), gradients, strict=True)
+        Adam(weights, gradient, single) for weights, gradient in zip((found, expected), gradients, strict=True)
     )
     fused._compiled = False
     for epoch in range(5):
@@ -40,7 +42,7 @@ def test_compiled_step_equals_torch_step_by_step(dtype, l1, decay):
 def test_biases_are_left_out_of_the_l1_norm():
     weights = _networks(torch.float32)
     before = nn.Weights(*(w.clone() for w in weights))
-    Adam(weights, nn.Weights(*(torch.zeros_like(w) for w in weights)), l1=0.3, decay=0.0).step(0.01)
+    Adam(weights, nn.Weights(*(torch.zeros_like(w) for w in weights)), Single.of(weights, l1=0.3)).step(0.01)
     for bias, was in (
         (weights.re[:, :, 0], before.re[:, :, 0]), (weights.b2, before.b2), (weights.b3, before.b3),
     ):  # fmt: skip
@@ -52,4 +54,4 @@ def test_biases_are_left_out_of_the_l1_norm():
 def test_weights_that_are_not_contiguous_are_refused():
     weights = _networks(torch.float32)._replace(tf=torch.randn(3, 5, 8).transpose(1, 2))
     with pytest.raises(RuntimeError, match="view size is not compatible"):
-        Adam(weights, nn.Weights(*(torch.zeros_like(w) for w in weights)), l1=0.0, decay=0.0)
+        Adam(weights, nn.Weights(*(torch.zeros_like(w) for w in weights)), Single.of(weights))

@@ -5,7 +5,8 @@ import torch
 
 from linger import nn
 from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
-from linger.nn._losses import add_ewc_gradient, add_l1_gradient, add_manifold_gradient
+from linger.nn._losses import add_ewc_gradient, add_gradient_of_edges, manifold_of_edges
+from linger.nn._single import Single
 
 from .conftest import as_modules
 
@@ -48,8 +49,20 @@ def random_anchor(block, seed=3):
     return nn.Anchor(start.tf, start.re, *pulls)
 
 
+def add_manifold_gradient(gradient, weights, graph, weight):
+    add_gradient_of_edges(gradient, weights, graph, weight)
+    Single.of(weights, manifold=weight, graph=graph).add_gradient(gradient, weights)
+
+
 PENALTIES = {
-    "l1": (lambda w, graph, anchor: nn.l1_penalty(w), lambda g, w, graph, anchor: add_l1_gradient(g, w, 0.3)),
+    "l1": (
+        lambda w, graph, anchor: nn.l1_penalty(w),
+        lambda g, w, graph, anchor: Single.of(w, l1=0.3).add_gradient(g, w),
+    ),
+    "decay": (
+        lambda w, graph, anchor: sum(layer.square().sum() for layer in w) / 2,
+        lambda g, w, graph, anchor: Single.of(w, decay=0.3).add_gradient(g, w),
+    ),
     "manifold": (
         lambda w, graph, anchor: nn.manifold_penalty(w, graph),
         lambda g, w, graph, anchor: add_manifold_gradient(g, w, graph, 0.3),
@@ -82,6 +95,19 @@ def test_gradients_equal_autograd(random_block, name):
     for field, value, parameter in zip(weights._fields, found, weights, strict=True):
         expected = torch.zeros_like(value) if parameter.grad is None else parameter.grad
         torch.testing.assert_close(value, expected, msg=field)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_penalties_on_single_weights_add_up(random_block, dtype, tolerance):
+    block = random_block(dtype=dtype)
+    weights, graph = block.weights(), nn.motif_graph(block.affinity, block.inputs)
+    single = Single.of(weights, l1=0.3, manifold=0.2, graph=graph)
+    expected = 0.3 * nn.l1_penalty(weights) + 0.2 * nn.manifold_penalty(weights, graph)
+    found = single.value(weights) + 0.2 * manifold_of_edges(weights, graph)
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+    decay = Single.of(weights, decay=0.3).value(weights)
+    squares = 0.15 * sum(layer.square().sum((1, 2)) for layer in weights)
+    torch.testing.assert_close(decay, squares, rtol=tolerance, atol=tolerance)
 
 
 def test_ewc_is_the_mean_over_a_gene_of_squared_distances_weighted_by_fisher(random_block):

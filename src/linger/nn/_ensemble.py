@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from linger.nn._kernels import Slope, slope_of_relu, slope_of_sigmoid, slope_of_tanh
 from linger.nn._products import fast_products, matmul_t
 
 Activation = Literal["relu", "sigmoid", "tanh"]
@@ -48,6 +49,15 @@ class Weights(NamedTuple):
     """G x 1 x 1."""
 
 
+class HiddenLayers(NamedTuple):
+    """Pre-activations and activations of both hidden layers, each G x units x M."""
+
+    z1: Tensor
+    a1: Tensor
+    z2: Tensor
+    a2: Tensor
+
+
 class Layers(NamedTuple):
     """Pre-activations and activations of both hidden layers, and the output, each G x units x M."""
 
@@ -65,6 +75,8 @@ class Nonlinearity(NamedTuple):
     """Takes ``out=``, which may be the argument; without it, autograd can follow."""
     backward_: Callable[[Tensor, Tensor], Tensor]
     """Turns the gradient after the activation, changed in place, and its value into the gradient before it."""
+    slope: Slope
+    """Compiled: turns the activation into its derivative."""
 
 
 _aten = torch.ops.aten
@@ -72,25 +84,32 @@ ACTIVATIONS: dict[Activation, Nonlinearity] = {
     "relu": Nonlinearity(
         lambda z, out=None: torch.relu(z) if out is None else torch.clamp(z, min=0, out=out),
         lambda gradient, a: _aten.threshold_backward.grad_input(gradient, a, 0, grad_input=gradient),
+        slope_of_relu,
     ),
     "sigmoid": Nonlinearity(
-        torch.sigmoid, lambda gradient, a: _aten.sigmoid_backward.grad_input(gradient, a, grad_input=gradient)
+        torch.sigmoid,
+        lambda gradient, a: _aten.sigmoid_backward.grad_input(gradient, a, grad_input=gradient),
+        slope_of_sigmoid,
     ),
     "tanh": Nonlinearity(
-        torch.tanh, lambda gradient, a: _aten.tanh_backward.grad_input(gradient, a, grad_input=gradient)
+        torch.tanh,
+        lambda gradient, a: _aten.tanh_backward.grad_input(gradient, a, grad_input=gradient),
+        slope_of_tanh,
     ),
 }
 
 
-def overwritten_layers(weights: Weights, n_samples: int) -> Layers:
-    """Return memory for :func:`forward` in which activations replace pre-activations."""
+def overwritten_layers(weights: Weights, n_samples: int) -> HiddenLayers:
+    """Return memory for :func:`hidden_layers` in which activations replace pre-activations."""
     (n_genes, n_hidden2, n_hidden), new = weights.w2.shape, weights.w2.new_empty
     a1, a2 = new(n_genes, n_hidden, n_samples), new(n_genes, n_hidden2, n_samples)
-    return Layers(a1, a1, a2, a2, new(n_genes, 1, n_samples))
+    return HiddenLayers(a1, a1, a2, a2)
 
 
-def forward(weights: Weights, inputs: Inputs, activation: Activation, out: Layers | None = None) -> Layers:
-    """Run the networks of a block.
+def hidden_layers(
+    weights: Weights, inputs: Inputs, activation: Activation, out: HiddenLayers | None = None
+) -> HiddenLayers:
+    """Run the hidden layers of the networks of a block.
 
     Parameters
     ----------
@@ -102,19 +121,30 @@ def forward(weights: Weights, inputs: Inputs, activation: Activation, out: Layer
         Non-linearity of both hidden layers.
     out
         Memory for the result (:func:`overwritten_layers`), by default new.
+    """
+    n_genes, n_hidden, n_tfs = weights.tf.shape
+    z1_out, a1_out, z2_out, a2_out = (None,) * 4 if out is None else (out.z1.flatten(0, 1), *out[1:])
+    function = ACTIVATIONS[activation].function
+    z1 = matmul_t(weights.tf.reshape(n_genes * n_hidden, n_tfs), inputs.tf.T, z1_out).view(n_genes, n_hidden, -1)
+    a1 = function(z1.baddbmm_(weights.re, inputs.re), out=a1_out)
+    z2 = torch.baddbmm(weights.b2, weights.w2, a1, out=z2_out)
+    return HiddenLayers(z1, a1, z2, function(z2, out=a2_out))
+
+
+def forward(weights: Weights, inputs: Inputs, activation: Activation) -> Layers:
+    """Run the networks of a block.
+
+    Parameters
+    ----------
+    weights, inputs, activation
+        As for :func:`hidden_layers`.
 
     Returns
     -------
     All layers; ``y`` is the prediction, G x 1 x M.
     """
-    n_genes, n_hidden, n_tfs = weights.tf.shape
-    z1_out, a1_out, z2_out, a2_out, y_out = (None,) * 5 if out is None else (out.z1.flatten(0, 1), *out[1:])
-    function = ACTIVATIONS[activation].function
-    z1 = matmul_t(weights.tf.reshape(n_genes * n_hidden, n_tfs), inputs.tf.T, z1_out).view(n_genes, n_hidden, -1)
-    a1 = function(z1.baddbmm_(weights.re, inputs.re), out=a1_out)
-    z2 = torch.baddbmm(weights.b2, weights.w2, a1, out=z2_out)
-    a2 = function(z2, out=a2_out)
-    return Layers(z1, a1, z2, a2, torch.baddbmm(weights.b3, weights.w3, a2, out=y_out))
+    hidden = hidden_layers(weights, inputs, activation)
+    return Layers(*hidden, torch.baddbmm(weights.b3, weights.w3, hidden.a2))
 
 
 @fast_products()

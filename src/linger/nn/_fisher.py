@@ -52,7 +52,7 @@ def fisher_information(
     """
     layers = forward(weights, inputs, activation)
     d3 = torch.ones_like(layers.y) if targets is None else 2 * (layers.y - targets[:, None])
-    squared = pull_back(weights, layers, d3, activation)[0].square_()
+    squared = pull_back(weights, layers, d3, activation).square_()
     if sample_weights is not None:
         squared.mul_(sample_weights)
     n_genes, n_hidden, n_samples = squared.shape

@@ -80,12 +80,15 @@ def manifold_penalty(weights: Weights, graph: MotifGraph) -> Tensor:
     return squares - 2 * (torch.bmm(weights.tf, graph.adjacency) * weights.re).sum((1, 2))
 
 
-def add_manifold_gradient(gradient: Weights, weights: Weights, graph: MotifGraph, weight: float) -> None:
-    """Add ``weight`` times the gradient of :func:`manifold_penalty` to `gradient`."""
-    gradient.tf.addcmul_(weights.tf, graph.tf_nodes, value=2 * weight)
-    gradient.re.addcmul_(weights.re, graph.re_nodes, value=2 * weight)
-    gradient.tf.baddbmm_(weights.re, graph.adjacency.transpose(1, 2), alpha=-2 * weight)
+def manifold_of_edges(weights: Weights, graph: MotifGraph) -> Tensor:
+    """Return the second term of :func:`manifold_penalty`; :class:`~linger.nn._single.Single` has the first."""
+    return torch.bmm(weights.tf, graph.adjacency).mul_(weights.re).sum((1, 2)).mul_(-2)
+
+
+def add_gradient_of_edges(gradient: Weights, weights: Weights, graph: MotifGraph, weight: float) -> None:
+    """Add ``weight`` times the gradient of :func:`manifold_of_edges` to `gradient`."""
     gradient.re.baddbmm_(weights.tf, graph.adjacency, alpha=-2 * weight)
+    gradient.tf.baddbmm_(weights.re, graph.adjacency.transpose(1, 2), alpha=-2 * weight)
 
 
 def l1_penalty(weights: Weights) -> Tensor:
@@ -102,12 +105,6 @@ def l1_penalty(weights: Weights) -> Tensor:
 def without_biases(weights: Weights) -> tuple[Tensor, ...]:
     """Return views of what l1 is about: the weights of all layers but the biases."""
     return weights.tf, weights.re[:, :, 1:], weights.w2, weights.w3
-
-
-def add_l1_gradient(gradient: Weights, weights: Weights, weight: float) -> None:
-    """Add ``weight`` times the (sub)gradient of :func:`l1_penalty` to `gradient`; 0 at 0."""
-    for found, values in zip(without_biases(gradient), without_biases(weights), strict=True):
-        found.add_(values.sign(), alpha=weight)
 
 
 def ewc_penalty(weights: Weights, anchor: Anchor) -> Tensor:

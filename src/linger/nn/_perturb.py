@@ -131,7 +131,7 @@ def gradient_moments(
     Both S x G x T, in standard deviations of the gene by standard deviations of the TF.
     """
     layers = forward(weights, inputs, activation)
-    d1 = pull_back(weights, layers, torch.ones_like(layers.y), activation)[0]
+    d1 = pull_back(weights, layers, torch.ones_like(layers.y), activation)
     gradient = weights.tf.transpose(1, 2) @ d1
     mean, square = gradient @ average, gradient.square() @ average
     return mean.permute(2, 0, 1), square.permute(2, 0, 1)

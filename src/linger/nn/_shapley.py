@@ -232,7 +232,8 @@ def _times_secant(out: Tensor, layer: _Layer) -> Tensor:
     if out.device.type != "cpu":
         return _times_secant_torch(out, layer)
     total = out.new_empty(*out.shape[:2], out.shape[3])
-    times_secant(out.numpy(), total.numpy(), *(array.numpy() for array in layer), _SMALL)
+    z, a, slope, z_b, a_b = (array.numpy() for array in layer)
+    times_secant(out.numpy(), total.numpy(), z, a, slope, z_b, a_b, _SMALL)
     return total
 
 

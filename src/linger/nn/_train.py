@@ -10,19 +10,20 @@ from torch import Tensor
 
 from linger.nn._adam import Adam
 from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
-from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, forward, overwritten_layers
+from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, hidden_layers, overwritten_layers
 from linger.nn._losses import (
     Anchor,
     MotifGraph,
     add_ewc_gradient,
-    add_l1_gradient,
-    add_manifold_gradient,
+    add_gradient_of_edges,
     ewc_penalty,
     freeze_anchored,
-    l1_penalty,
+    manifold_of_edges,
     manifold_penalty,
 )
+from linger.nn._output import set_output_gradient
 from linger.nn._products import fast_products, matmul_t
+from linger.nn._single import Single
 
 
 class Trained(NamedTuple):
@@ -104,19 +105,24 @@ def train(
     penalties = (_AuthorsPenalties if authors else _Penalties)(l1, manifold, graph, ewc, anchor)
     # not zeros_like, which keeps odd strides of axes of length 1: oneDNN then leaves the memory as it was (pytorch issue 195066)
     gradient = Weights(*(w.new_zeros(w.shape) for w in weights))
-    adam = Adam(weights, gradient, l1=penalties.l1_of_step(), decay=l1 if authors else 0.0)
+    single = penalties.single(weights)
+    adam = Adam(weights, gradient, Single.of(weights) if penalties.freezes() else single)
+    if sample_weights is None:
+        sample_weights = targets.new_ones(targets.shape[1])
     # memory of every epoch: getting it from the system takes as long as filling it
     memory = overwritten_layers(weights, targets.shape[1])
-    deltas = _empty_like_activations(memory)
+    d1, d2 = memory.a1.new_empty(memory.a1.shape), memory.a2.new_empty(memory.a2.shape)
     loss = torch.full((len(targets), epochs), torch.nan, dtype=targets.dtype)
     for epoch in range(epochs):
-        layers = forward(weights, inputs, activation, memory)
-        residual = layers.y[:, 0] - targets
-        weighted = residual if sample_weights is None else residual * sample_weights
+        layers = hidden_layers(weights, inputs, activation, memory)
+        error = set_output_gradient(gradient, d2, weights, layers.a2, targets, sample_weights, activation)
         if epoch % record_every == 0 or epoch == epochs - 1:
-            loss[:, epoch] = ((residual * weighted).mean(1) + penalties.value(weights)).cpu()
-        _set_gradient(gradient, weights, inputs, layers, deltas, weighted, activation)
-        penalties.add_gradient(gradient, weights)
+            loss[:, epoch] = (error + penalties.value(weights, single)).cpu()
+        through_second_layer(weights, layers.a1, d2, activation, d1)
+        torch.bmm(d2, layers.a1.transpose(1, 2), out=gradient.w2)
+        matmul_t(d1.flatten(0, 1), inputs.tf, gradient.tf.flatten(0, 1))
+        torch.bmm(d1, inputs.re.transpose(1, 2), out=gradient.re)
+        penalties.add_gradient(gradient, weights, single)
         if len(inputs.own_gene):
             gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0  # that weight is 0, so no penalty moves it either
         adam.step(learning_rate * (1 - epoch / epochs) if decay else learning_rate)
@@ -132,29 +138,31 @@ class _Penalties(NamedTuple):
     ewc: float
     anchor: Anchor | None
 
-    def value(self, weights: Weights) -> Tensor:
-        total = self.l1 * l1_penalty(weights)
-        if self.manifold and self.graph is not None:
-            total = total + self.manifold * manifold_penalty(weights, self.graph)
-        if self.anchor is not None and 0 < self.ewc < math.inf:
-            total = total + self.ewc * ewc_penalty(weights, self.anchor)
-        return total
+    def single(self, weights: Weights) -> Single:
+        """Return those on single weights, which Adam takes along unless some weights are frozen."""
+        return Single.of(weights, l1=self.l1, manifold=self.manifold, graph=self.graph)
 
-    def l1_of_step(self) -> float:
-        """Return the weight of the l1 norm that Adam takes along, which is all of it unless some weights are frozen."""
-        return 0.0 if self._freezes() else self.l1
-
-    def _freezes(self) -> bool:
+    def freezes(self) -> bool:
+        """Return whether weights that the prior knows stay what they were."""
         return self.anchor is not None and self.ewc == math.inf
 
-    def add_gradient(self, gradient: Weights, weights: Weights) -> None:
-        """Add the gradient of all terms but what Adam takes along."""
+    def value(self, weights: Weights, single: Single) -> Tensor:
+        """Return the sum of all for every gene (length G)."""
+        total = single.value(weights)
         if self.manifold and self.graph is not None:
-            add_manifold_gradient(gradient, weights, self.graph, self.manifold)
+            total += self.manifold * manifold_of_edges(weights, self.graph)
+        if self.anchor is not None and 0 < self.ewc < math.inf:
+            total += self.ewc * ewc_penalty(weights, self.anchor)
+        return total
+
+    def add_gradient(self, gradient: Weights, weights: Weights, single: Single) -> None:
+        """Add the gradient of all but what Adam takes along."""
+        if self.manifold and self.graph is not None:
+            add_gradient_of_edges(gradient, weights, self.graph, self.manifold)
         if self.anchor is None or not self.ewc:
             return
-        if self._freezes():
-            add_l1_gradient(gradient, weights, self.l1)
+        if self.freezes():
+            single.add_gradient(gradient, weights)
             freeze_anchored(gradient, self.anchor)
         else:
             add_ewc_gradient(gradient, weights, self.anchor, self.ewc)
@@ -163,7 +171,14 @@ class _Penalties(NamedTuple):
 class _AuthorsPenalties(_Penalties):
     """The same terms as LingerGRN 1.117 writes them."""
 
-    def value(self, weights: Weights) -> Tensor:
+    def single(self, weights: Weights) -> Single:
+        # Adam's weight decay, which is not in their loss
+        return Single.of(weights, decay=self.l1, manifold=self.manifold, graph=self.graph)
+
+    def freezes(self) -> bool:
+        return False
+
+    def value(self, weights: Weights, single: Single) -> Tensor:
         total = self.l1 * column_norm(weights)
         if self.manifold and self.graph is not None:
             total = total + self.manifold * manifold_penalty(weights, self.graph)
@@ -171,58 +186,46 @@ class _AuthorsPenalties(_Penalties):
             total = total + self.ewc * similarity(weights, self.anchor)
         return total
 
-    def l1_of_step(self) -> float:
-        return 0.0
-
-    def add_gradient(self, gradient: Weights, weights: Weights) -> None:
+    def add_gradient(self, gradient: Weights, weights: Weights, single: Single) -> None:
         add_column_norm_gradient(gradient, weights, self.l1)
         if self.manifold and self.graph is not None:
-            add_manifold_gradient(gradient, weights, self.graph, self.manifold)
+            add_gradient_of_edges(gradient, weights, self.graph, self.manifold)
         if self.anchor is not None:
             add_similarity_gradient(gradient, self.anchor, self.ewc)
 
 
-def _set_gradient(
-    gradient: Weights,
-    weights: Weights,
-    inputs: Inputs,
-    layers: Layers,
-    deltas: tuple[Tensor, Tensor],
-    residual: Tensor,
-    activation: Activation,
-) -> None:
-    """Set `gradient` to that of mean squared error with respect to all weights, by the chain rule; `deltas` is overwritten."""
-    d3 = residual[:, None, :] * (2 / residual.shape[1])
-    d1, d2 = pull_back(weights, layers, d3, activation, deltas)
-    matmul_t(d1.flatten(0, 1), inputs.tf, gradient.tf.flatten(0, 1))
-    torch.bmm(d1, inputs.re.transpose(1, 2), out=gradient.re)
-    torch.bmm(d2, layers.a1.transpose(1, 2), out=gradient.w2)
-    torch.bmm(d3, layers.a2.transpose(1, 2), out=gradient.w3)
-    torch.sum(d2, 2, keepdim=True, out=gradient.b2)
-    torch.sum(d3, 2, keepdim=True, out=gradient.b3)
-
-
-def pull_back(
-    weights: Weights, layers: Layers, d3: Tensor, activation: Activation, out: tuple[Tensor, Tensor] | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return the gradient at both pre-activations (first, second) from that at the output, `d3`, G x 1 x M.
+def pull_back(weights: Weights, layers: Layers, d3: Tensor, activation: Activation) -> Tensor:
+    """Return the gradient at the first pre-activation, G x H x M, from that at the output.
 
     Parameters
     ----------
     weights, layers
         The networks, and what :func:`forward` returned for them.
     d3
-        Gradient at the output.
+        Gradient at the output, G x 1 x M.
+    activation
+        Non-linearity of the hidden layers.
+    """
+    d2 = ACTIVATIONS[activation].backward_(weights.w3.transpose(1, 2) * d3, layers.a2)
+    return through_second_layer(weights, layers.a1, d2, activation)
+
+
+def through_second_layer(
+    weights: Weights, a1: Tensor, d2: Tensor, activation: Activation, out: Tensor | None = None
+) -> Tensor:
+    """Return the gradient at the first pre-activation from that at the second.
+
+    Parameters
+    ----------
+    weights
+        The networks.
+    a1
+        Their first activation, G x H x M.
+    d2
+        Gradient at the second pre-activation, G x H2 x M.
     activation
         Non-linearity of the hidden layers.
     out
-        Memory for both, by default new.
+        Memory for the result, by default new.
     """
-    d1, d2 = out or _empty_like_activations(layers)
-    backward_ = ACTIVATIONS[activation].backward_
-    backward_(torch.mul(weights.w3.transpose(1, 2), d3, out=d2), layers.a2)
-    return backward_(torch.bmm(weights.w2.transpose(1, 2), d2, out=d1), layers.a1), d2
-
-
-def _empty_like_activations(layers: Layers) -> tuple[Tensor, Tensor]:
-    return layers.a1.new_empty(layers.a1.shape), layers.a2.new_empty(layers.a2.shape)
+    return ACTIVATIONS[activation].backward_(torch.bmm(weights.w2.transpose(1, 2), d2, out=out), a1)
