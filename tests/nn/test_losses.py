@@ -5,7 +5,7 @@ import torch
 
 from linger import nn
 from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient, column_norm, similarity
-from linger.nn._losses import add_ewc_gradient, add_gradient_of_edges, manifold_of_edges
+from linger.nn._losses import Edges, add_ewc_gradient
 from linger.nn._single import Single
 
 from .conftest import as_modules
@@ -50,7 +50,7 @@ def random_anchor(block, seed=3):
 
 
 def add_manifold_gradient(gradient, weights, graph, weight):
-    add_gradient_of_edges(gradient, weights, graph, weight)
+    Edges(weights, graph, weight).add_gradient(gradient)
     Single.of(weights, manifold=weight, graph=graph).add_gradient(gradient, weights)
 
 
@@ -98,13 +98,13 @@ def test_gradients_equal_autograd(random_block, name):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
-def test_penalties_on_single_weights_add_up(random_block, dtype, tolerance):
+def test_penalties_in_two_parts_add_up(random_block, dtype, tolerance):
     block = random_block(dtype=dtype)
     weights, graph = block.weights(), nn.motif_graph(block.affinity, block.inputs)
-    single = Single.of(weights, l1=0.3, manifold=0.2, graph=graph)
+    single, edges = Single.of(weights, l1=0.3, manifold=0.2, graph=graph), Edges(weights, graph, 0.2)
+    edges.add_gradient(nn.Weights(*(torch.zeros_like(w) for w in weights)))
     expected = 0.3 * nn.l1_penalty(weights) + 0.2 * nn.manifold_penalty(weights, graph)
-    found = single.value(weights) + 0.2 * manifold_of_edges(weights, graph)
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(single.value(weights) + edges.value(), expected, rtol=tolerance, atol=tolerance)
     decay = Single.of(weights, decay=0.3).value(weights)
     squares = 0.15 * sum(layer.square().sum((1, 2)) for layer in weights)
     torch.testing.assert_close(decay, squares, rtol=tolerance, atol=tolerance)

@@ -74,12 +74,14 @@ def test_summary_is_mean_absolute_value_and_covariance_sign(random_block, chunk)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("n_flat", [0, 3, 12])
 @pytest.mark.parametrize("n_straight", [0, 2, 9, 12])
-def test_units_that_never_bend_are_left_out_and_nothing_changes(random_block, dtype, n_flat, n_straight):
+@pytest.mark.parametrize("n_straight2", [0, 4, 6])
+def test_units_that_never_bend_are_left_out_and_nothing_changes(random_block, dtype, n_flat, n_straight, n_straight2):
     """Genes one by one, where units that are off or on in all samples are left out, have the values of genes at once."""
     block = random_block(seed=9, dtype=dtype)
     weights = block.weights()
     weights.re[:, :n_straight, 0] = 1e2
     weights.re[:, 12 - n_flat :, 0] = -1e2
+    weights.b2[:, :n_straight2] = 1e3
     one_by_one = nn.shapley(weights, block.inputs, block.background(), chunk=1)
     together = nn.shapley(weights, block.inputs, block.background(), chunk=5)
     for found, expected in zip(one_by_one[:2], together[:2], strict=True):
@@ -93,9 +95,10 @@ def test_straight_units_are_joined(random_block, monkeypatch):
     block, widths, times = random_block(seed=9), [], _shapley._multipliers
     monkeypatch.setattr(_shapley, "_multipliers", lambda w2, *rest: (widths.append(w2.shape), times(w2, *rest))[1])
     weights = block.weights()
-    weights.re[:, :9, 0] = 1e2
+    weights.re[:, :9, 0] = 1e2  # 9 of 12
+    weights.b2[:] = 1e3
     nn.shapley(weights, block.inputs, block.background(), chunk=1)
-    assert all(width[2] == 8 for width in widths)
+    assert [width[2] for width in widths] == [4] * 5
 
 
 @pytest.mark.parametrize("n_units", [1, 7, 16])

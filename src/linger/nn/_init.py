@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from linger.nn._ensemble import Inputs, Weights, n_varying
+from linger.nn._kernels import fill_uniform, mix
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
@@ -29,15 +30,6 @@ def name_hash(names: Iterable[str]) -> np.ndarray:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
-    """SplitMix64's finaliser (Steele, Lea & Flood 2014), in place: every input bit reaches every output bit."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x ^= x >> np.uint64(shift)
-        x *= np.uint64(factor)
-    x ^= x >> np.uint64(31)
-    return x
-
-
 def hashed_uniform(rows: np.ndarray, columns: np.ndarray, units: int) -> np.ndarray:
     """Return uniform numbers in [-1, 1) keyed by (row, column, unit): len(rows) x units x len(columns), float32.
 
@@ -51,11 +43,11 @@ def hashed_uniform(rows: np.ndarray, columns: np.ndarray, units: int) -> np.ndar
     units
         Number of independent values per pair.
     """
-    counter = _mix(np.arange(1, units + 1, dtype=np.uint64) * _STEP)
-    with np.errstate(over="ignore"):
-        keys = _mix(rows[:, None] ^ counter)[:, :, None] + columns
-        bits = _mix(keys) >> np.uint64(40)
-    return bits.astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
+    out = np.empty((len(rows), units, len(columns)), dtype=np.float32)
+    counter = np.arange(1, units + 1, dtype=np.uint64) * _STEP
+    mix(counter)
+    fill_uniform(out, rows, counter, columns)
+    return out
 
 
 def initial_weights(
@@ -91,7 +83,8 @@ def initial_weights(
     h1, h2 = hidden
     dtype, device = inputs.re.dtype, inputs.re.device
     with np.errstate(over="ignore"):
-        seeded = _mix(genes + np.uint64(seed % 2**63) * _STEP)
+        seeded = genes + np.uint64(seed % 2**63) * _STEP
+    mix(seeded)
 
     def tensor(values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values).to(device, dtype)

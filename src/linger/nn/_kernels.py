@@ -204,3 +204,37 @@ def times_secant(
                     total_m[unit] += value
                 for unit in range(n_units, n_out):
                     total_m[unit] += row[unit]
+
+
+@_compiled
+def _mixed(x: np.uint64) -> np.uint64:
+    """Return SplitMix64's finaliser (Steele, Lea & Flood 2014): every input bit reaches every output bit."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@_compiled
+def mix(keys: Array) -> None:
+    """Replace each of a vector of 64-bit keys by a hash of it."""
+    for i in range(len(keys)):
+        keys[i] = _mixed(keys[i])
+
+
+@_compiled
+def fill_uniform(out: Array, rows: Array, units: Array, columns: Array) -> None:
+    """Fill with uniform numbers in [-1, 1), each by its own key.
+
+    Parameters
+    ----------
+    out
+        Rows x units x columns, float32, overwritten.
+    rows, units, columns
+        Keys of each, uint64.
+    """
+    for row in range(out.shape[0]):
+        for unit in range(out.shape[1]):
+            key = _mixed(rows[row] ^ units[unit])
+            for column in range(out.shape[2]):
+                bits = np.int32(_mixed(key + columns[column]) >> np.uint64(40))
+                out[row, unit, column] = np.float32(bits) * np.float32(2.0**-23) - np.float32(1)

@@ -80,15 +80,33 @@ def manifold_penalty(weights: Weights, graph: MotifGraph) -> Tensor:
     return squares - 2 * (torch.bmm(weights.tf, graph.adjacency) * weights.re).sum((1, 2))
 
 
-def manifold_of_edges(weights: Weights, graph: MotifGraph) -> Tensor:
-    """Return the second term of :func:`manifold_penalty`; :class:`~linger.nn._single.Single` has the first."""
-    return torch.bmm(weights.tf, graph.adjacency).mul_(weights.re).sum((1, 2)).mul_(-2)
+class Edges:
+    """The second term of :func:`manifold_penalty`, times a weight; :class:`~linger.nn._single.Single` has the first.
 
+    Parameters
+    ----------
+    weights
+        Networks of G genes, which may change.
+    graph
+        Their motif graph.
+    weight
+        The weight.
+    """
 
-def add_gradient_of_edges(gradient: Weights, weights: Weights, graph: MotifGraph, weight: float) -> None:
-    """Add ``weight`` times the gradient of :func:`manifold_of_edges` to `gradient`."""
-    gradient.re.baddbmm_(weights.tf, graph.adjacency, alpha=-2 * weight)
-    gradient.tf.baddbmm_(weights.re, graph.adjacency.transpose(1, 2), alpha=-2 * weight)
+    def __init__(self, weights: Weights, graph: MotifGraph, weight: float) -> None:
+        self._weights, self._graph, self._weight = weights, graph, weight
+        self._reached = weights.re.new_empty(weights.re.shape)
+
+    def add_gradient(self, gradient: Weights) -> None:
+        """Add the gradient of the term to `gradient`."""
+        adjacency = self._graph.adjacency
+        torch.bmm(self._weights.tf, adjacency, out=self._reached)
+        gradient.re.add_(self._reached, alpha=-2 * self._weight)
+        gradient.tf.baddbmm_(self._weights.re, adjacency.transpose(1, 2), alpha=-2 * self._weight)
+
+    def value(self) -> Tensor:
+        """Return the term for every gene (length G), with the weights of the last :meth:`add_gradient`, by the same product."""
+        return (self._reached * self._weights.re).sum((1, 2)).mul_(-2 * self._weight)
 
 
 def l1_penalty(weights: Weights) -> Tensor:

@@ -13,7 +13,7 @@ from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Weights, forwar
 from linger.nn._kernels import times_secant
 from linger.nn._products import fast_products
 
-_UNITS = 8
+_UNITS = 4
 _SMALL = 1e-6  # below this difference the secant is replaced by the slope, as shap does
 
 
@@ -167,7 +167,7 @@ def _values(
     layer, layer2 = _Layer.of(activation, x.z1, x.a1, b.z1, b.a1), _Layer.of(activation, x.z2, x.a2, b.z2, b.a2)
     first, w2 = torch.cat([weights.tf, weights.re[:, :, 1:]], dim=2), weights.w2
     if len(first) == 1:  # of several genes other units are straight
-        first, w2, layer = _bent_only(first, w2, layer, layer2)
+        first, w2, layer = _bent_only(first, weights, layer, layer2)
     u, mean = _multipliers(w2, weights.w3, layer, layer2, work)
     n_genes, n_samples, n_background, n_units = u.shape
     features, first = _features(inputs), first.transpose(1, 2).contiguous()  # both G x F x -
@@ -179,28 +179,34 @@ def _values(
     return values.sub_(torch.bmm(paired.flatten(2), u.transpose(1, 2))), features
 
 
-def _bent_only(first: Tensor, w2: Tensor, layer: _Layer, layer2: _Layer) -> tuple[Tensor, Tensor, _Layer]:
+def _bent_only(first: Tensor, weights: Weights, layer: _Layer, layer2: _Layer) -> tuple[Tensor, Tensor, _Layer]:
     """Leave only those units of a gene's first layer that bend: neither flat nor straight.
 
-    Inputs reach the second layer through straight units as if there were none, by ``W2 W1`` over these units. So every unit of the
-    second layer gets a unit of its own in the first, behind the bent ones, in which all straight ones are joined. As most units are
-    straight or flat after training with ReLU, that is two to three times fewer.
+    Inputs reach the second layer through straight units as if there were none, by ``W2 W1`` over these units. So every bent unit of
+    the second layer gets a unit of its own in the first, behind the bent ones there, and all its straight ones together get one. As
+    most units are straight or flat after training with ReLU, that is two to three times fewer.
 
     Returns
     -------
     First layer (1 x units x F) and second layer (1 x H2 x units) of the same function, the bent units first and some that do nothing
-    last: oneDNN compiles and keeps code for every shape of a product, so their number is a multiple of 8. Then the layer of the bent
+    last: oneDNN compiles and keeps code for every shape of a product, so their number is a multiple of 4. Then the layer of the bent
     units.
     """
-    flat, straight, live = layer.flat(), layer.straight(), ~layer2.flat()
-    if straight.sum() <= live.sum():
-        straight, live = torch.zeros_like(straight), torch.zeros_like(live)
+    flat, straight, straight2 = layer.flat(), layer.straight(), layer2.straight()
+    bent2 = ~(straight2 | layer2.flat())
+    if straight.sum() <= bent2.sum() + 1:
+        straight = torch.zeros_like(straight)
     bent = ~(flat | straight)
-    joined = w2[:, live][:, :, straight] @ first[:, straight]
-    own = torch.eye(w2.shape[1], dtype=w2.dtype, device=w2.device)[None, :, live]
-    first, w2 = torch.cat([first[:, bent], joined], dim=1), torch.cat([w2[:, :, bent], own], dim=2)
-    extra = -first.shape[1] % _UNITS
-    return pad(first, (0, 0, 0, extra)), pad(w2, (0, extra)), _Layer(*(array[:, :, bent] for array in layer))
+    kept, w2 = [first[:, bent]], [weights.w2[:, :, bent]]
+    if straight.any():
+        together = weights.w3[0] * straight2  # what the output changes by each of the straight ones
+        own = torch.cat([torch.eye(len(bent2), dtype=first.dtype, device=first.device)[bent2], together])
+        kept.append(own @ (weights.w2[:, :, straight] @ first[:, straight]))
+        own[-1] /= together.square().sum().clamp(min=torch.finfo(first.dtype).tiny)  # so that their multiplier is 1
+        w2.append(own.T[None])
+    extra = -sum(part.shape[1] for part in kept) % _UNITS
+    first, second = pad(torch.cat(kept, dim=1), (0, 0, 0, extra)), pad(torch.cat(w2, dim=2), (0, extra))
+    return first, second, _Layer(*(array[:, :, bent] for array in layer))
 
 
 def _features(inputs: Inputs) -> Tensor:

@@ -13,13 +13,11 @@ from linger.nn._authors import add_column_norm_gradient, add_similarity_gradient
 from linger.nn._ensemble import ACTIVATIONS, Activation, Inputs, Layers, Weights, hidden_layers, overwritten_layers
 from linger.nn._losses import (
     Anchor,
+    Edges,
     MotifGraph,
     add_ewc_gradient,
-    add_gradient_of_edges,
     ewc_penalty,
     freeze_anchored,
-    manifold_of_edges,
-    manifold_penalty,
 )
 from linger.nn._output import set_output_gradient
 from linger.nn._products import fast_products, matmul_t
@@ -102,11 +100,10 @@ def train(
     if manifold and graph is None:
         msg = "manifold > 0 needs the motif graph of the block."
         raise ValueError(msg)
-    penalties = (_AuthorsPenalties if authors else _Penalties)(l1, manifold, graph, ewc, anchor)
+    penalties = (_AuthorsPenalties if authors else _Penalties)(weights, l1, manifold, graph, ewc, anchor)
     # not zeros_like, which keeps odd strides of axes of length 1: oneDNN then leaves the memory as it was (pytorch issue 195066)
     gradient = Weights(*(w.new_zeros(w.shape) for w in weights))
-    single = penalties.single(weights)
-    adam = Adam(weights, gradient, Single.of(weights) if penalties.freezes() else single)
+    adam = Adam(weights, gradient, penalties.of_step())
     if sample_weights is None:
         sample_weights = targets.new_ones(targets.shape[1])
     # memory of every epoch: getting it from the system takes as long as filling it
@@ -116,82 +113,86 @@ def train(
     for epoch in range(epochs):
         layers = hidden_layers(weights, inputs, activation, memory)
         error = set_output_gradient(gradient, d2, weights, layers.a2, targets, sample_weights, activation)
-        if epoch % record_every == 0 or epoch == epochs - 1:
-            loss[:, epoch] = (error + penalties.value(weights, single)).cpu()
         through_second_layer(weights, layers.a1, d2, activation, d1)
         torch.bmm(d2, layers.a1.transpose(1, 2), out=gradient.w2)
         matmul_t(d1.flatten(0, 1), inputs.tf, gradient.tf.flatten(0, 1))
         torch.bmm(d1, inputs.re.transpose(1, 2), out=gradient.re)
-        penalties.add_gradient(gradient, weights, single)
+        penalties.add_gradient(gradient)
+        if epoch % record_every == 0 or epoch == epochs - 1:
+            loss[:, epoch] = (error + penalties.value()).cpu()
         if len(inputs.own_gene):
             gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0  # that weight is 0, so no penalty moves it either
         adam.step(learning_rate * (1 - epoch / epochs) if decay else learning_rate)
     return Trained(weights, loss)
 
 
-class _Penalties(NamedTuple):
-    """All terms of the loss but the squared error."""
+class _Penalties:
+    """All terms of the loss of a block but the squared error."""
 
-    l1: float
-    manifold: float
-    graph: MotifGraph | None
-    ewc: float
-    anchor: Anchor | None
+    def __init__(
+        self,
+        weights: Weights,
+        l1: float,
+        manifold: float,
+        graph: MotifGraph | None,
+        ewc: float,
+        anchor: Anchor | None,
+    ) -> None:
+        self._weights, self._l1, self._ewc, self._anchor = weights, l1, ewc, anchor
+        self._manifold, self._graph = manifold, graph
+        self._single = Single.of(weights, l1=l1, manifold=manifold, graph=graph)
+        self._edges = Edges(weights, graph, manifold) if manifold and graph is not None else None
 
-    def single(self, weights: Weights) -> Single:
-        """Return those on single weights, which Adam takes along unless some weights are frozen."""
-        return Single.of(weights, l1=self.l1, manifold=self.manifold, graph=self.graph)
+    def of_step(self) -> Single:
+        """Return what Adam takes along: the penalties on single weights, unless some weights are frozen."""
+        return Single.of(self._weights) if self._freezes() else self._single
 
-    def freezes(self) -> bool:
-        """Return whether weights that the prior knows stay what they were."""
-        return self.anchor is not None and self.ewc == math.inf
+    def _freezes(self) -> bool:
+        return self._anchor is not None and self._ewc == math.inf
 
-    def value(self, weights: Weights, single: Single) -> Tensor:
-        """Return the sum of all for every gene (length G)."""
-        total = single.value(weights)
-        if self.manifold and self.graph is not None:
-            total += self.manifold * manifold_of_edges(weights, self.graph)
-        if self.anchor is not None and 0 < self.ewc < math.inf:
-            total += self.ewc * ewc_penalty(weights, self.anchor)
-        return total
-
-    def add_gradient(self, gradient: Weights, weights: Weights, single: Single) -> None:
+    def add_gradient(self, gradient: Weights) -> None:
         """Add the gradient of all but what Adam takes along."""
-        if self.manifold and self.graph is not None:
-            add_gradient_of_edges(gradient, weights, self.graph, self.manifold)
-        if self.anchor is None or not self.ewc:
+        if self._edges is not None:
+            self._edges.add_gradient(gradient)
+        if self._anchor is None or not self._ewc:
             return
-        if self.freezes():
-            single.add_gradient(gradient, weights)
-            freeze_anchored(gradient, self.anchor)
+        if self._freezes():
+            self._single.add_gradient(gradient, self._weights)
+            freeze_anchored(gradient, self._anchor)
         else:
-            add_ewc_gradient(gradient, weights, self.anchor, self.ewc)
+            add_ewc_gradient(gradient, self._weights, self._anchor, self._ewc)
+
+    def value(self) -> Tensor:
+        """Return the sum for every gene (length G), with the weights of the last :meth:`add_gradient`."""
+        total = self._single.value(self._weights)
+        if self._edges is not None:
+            total += self._edges.value()
+        if self._anchor is not None and 0 < self._ewc < math.inf:
+            total += self._ewc * ewc_penalty(self._weights, self._anchor)
+        return total
 
 
 class _AuthorsPenalties(_Penalties):
-    """The same terms as LingerGRN 1.117 writes them."""
+    """The same terms as LingerGRN 1.117 writes them; its weight decay is Adam's, and not in its loss."""
 
-    def single(self, weights: Weights) -> Single:
-        # Adam's weight decay, which is not in their loss
-        return Single.of(weights, decay=self.l1, manifold=self.manifold, graph=self.graph)
+    def of_step(self) -> Single:
+        return Single.of(self._weights, decay=self._l1, manifold=self._manifold, graph=self._graph)
 
-    def freezes(self) -> bool:
-        return False
+    def add_gradient(self, gradient: Weights) -> None:
+        add_column_norm_gradient(gradient, self._weights, self._l1)
+        if self._edges is not None:
+            self._edges.add_gradient(gradient)
+        if self._anchor is not None:
+            add_similarity_gradient(gradient, self._anchor, self._ewc)
 
-    def value(self, weights: Weights, single: Single) -> Tensor:
-        total = self.l1 * column_norm(weights)
-        if self.manifold and self.graph is not None:
-            total = total + self.manifold * manifold_penalty(weights, self.graph)
-        if self.anchor is not None:
-            total = total + self.ewc * similarity(weights, self.anchor)
+    def value(self) -> Tensor:
+        nodes = Single.of(self._weights, manifold=self._manifold, graph=self._graph)
+        total = nodes.value(self._weights) + self._l1 * column_norm(self._weights)
+        if self._edges is not None:
+            total += self._edges.value()
+        if self._anchor is not None:
+            total += self._ewc * similarity(self._weights, self._anchor)
         return total
-
-    def add_gradient(self, gradient: Weights, weights: Weights, single: Single) -> None:
-        add_column_norm_gradient(gradient, weights, self.l1)
-        if self.manifold and self.graph is not None:
-            add_gradient_of_edges(gradient, weights, self.graph, self.manifold)
-        if self.anchor is not None:
-            add_similarity_gradient(gradient, self.anchor, self.ewc)
 
 
 def pull_back(weights: Weights, layers: Layers, d3: Tensor, activation: Activation) -> Tensor:
