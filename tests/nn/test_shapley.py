@@ -36,6 +36,27 @@ def test_equals_deep_explainer(random_block, activation, trained, dtype, toleran
         assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("n_straight", [4, 9])
+def test_one_gene_with_straight_and_flat_units_equals_deep_explainer(random_block, n_straight):
+    block = random_block(seed=3)
+    weights, background = block.weights(), block.background()
+    weights.re[:, :n_straight, 0] = 1e2
+    weights.re[:, -2:, 0] = -1e2
+    weights.b2[:, :2] = 1e3
+    weights.b2[:, 2] = -1e3
+    for gene, n in enumerate(block.n_res):
+        alone = nn.Weights(*(w[gene : gene + 1] for w in weights))
+        rows = block.inputs.own_gene == gene
+        own = torch.zeros_like(block.inputs.own_gene[rows]), block.inputs.own_tf[rows]
+        inputs, known = (nn.Inputs(x.tf, x.re[gene : gene + 1], *own) for x in (block.inputs, background))
+        phi_tf, phi_re = nn.shapley_values(alone, inputs, known)
+        expected = reference(block, weights, gene, "relu", 11)
+        found = torch.cat([phi_tf[0], phi_re[0, :, :n]], dim=1).numpy()
+        assert np.abs(expected).max() > 0
+        assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
 def test_values_add_up_to_the_prediction(random_block, activation):
     block = random_block(seed=4)

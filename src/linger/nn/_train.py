@@ -138,8 +138,7 @@ class _Penalties:
         ewc: float,
         anchor: Anchor | None,
     ) -> None:
-        self._weights, self._l1, self._ewc, self._anchor = weights, l1, ewc, anchor
-        self._manifold, self._graph = manifold, graph
+        self._weights, self._ewc, self._anchor = weights, ewc, anchor
         self._single = Single.of(weights, l1=l1, manifold=manifold, graph=graph)
         self._edges = Edges(weights, graph, manifold) if manifold and graph is not None else None
 
@@ -175,8 +174,20 @@ class _Penalties:
 class _AuthorsPenalties(_Penalties):
     """The same terms as LingerGRN 1.117 writes them; its weight decay is Adam's, and not in its loss."""
 
+    def __init__(
+        self,
+        weights: Weights,
+        l1: float,
+        manifold: float,
+        graph: MotifGraph | None,
+        ewc: float,
+        anchor: Anchor | None,
+    ) -> None:
+        super().__init__(weights, 0.0, manifold, graph, ewc, anchor)
+        self._l1, self._of_step = l1, Single.of(weights, decay=l1, manifold=manifold, graph=graph)
+
     def of_step(self) -> Single:
-        return Single.of(self._weights, decay=self._l1, manifold=self._manifold, graph=self._graph)
+        return self._of_step
 
     def add_gradient(self, gradient: Weights) -> None:
         add_column_norm_gradient(gradient, self._weights, self._l1)
@@ -186,8 +197,7 @@ class _AuthorsPenalties(_Penalties):
             add_similarity_gradient(gradient, self._anchor, self._ewc)
 
     def value(self) -> Tensor:
-        nodes = Single.of(self._weights, manifold=self._manifold, graph=self._graph)
-        total = nodes.value(self._weights) + self._l1 * column_norm(self._weights)
+        total = self._single.value(self._weights) + self._l1 * column_norm(self._weights)
         if self._edges is not None:
             total += self._edges.value()
         if self._anchor is not None:
