@@ -17,10 +17,11 @@ import per_gene
 import torch
 from line_profiler import LineProfiler
 
-from linger.nn import _adam, _ensemble, _losses, _products, _shapley, _train
+from linger.nn import _adam, _ensemble, _losses, _output, _products, _shapley, _train
 
 INNER = (
-    _train.train, _train._Penalties.add_gradient, _train._set_gradient, _train.pull_back, _ensemble.forward, _losses.add_manifold_gradient,
+    _train.train, _train._Penalties.add_gradient, _train._Penalties.value, _train.through_second_layer, _output.set_output_gradient, _output._compiled, _ensemble.hidden_layers,
+    _ensemble.forward, _losses.Edges.add_gradient,
     _products.matmul_t, _adam.Adam.step, _adam.Adam._step_compiled, _shapley.shapley, _shapley._values,
     _shapley._multipliers, _shapley._times_secant, _shapley._bent_only, _shapley._sign, _shapley._features, _shapley._take,
 )  # fmt: skip

@@ -43,8 +43,9 @@ def set_output_gradient(
     -------
     Mean squared error of every gene (length G).
     """
-    compute = _compiled if a2.device.type == "cpu" else _by_torch
-    return compute(gradient, d2, weights, a2, targets, sample_weights, activation)
+    if a2.device.type == "cpu":
+        return _compiled(gradient, d2, weights, a2, targets, sample_weights, activation)
+    return _by_torch(gradient, d2, weights, a2, targets, sample_weights, activation)
 
 
 def _compiled(
