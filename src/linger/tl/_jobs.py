@@ -25,7 +25,7 @@ Found = dict[str, torch.Tensor]
 Solve = Callable[["Trainer", Block], Found]
 
 
-_REVISION = 2
+_REVISION = 3
 """To be raised when blocks hold other arrays or numbers: those of an interrupted fit are then made again."""
 
 

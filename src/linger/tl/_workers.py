@@ -37,7 +37,7 @@ _IDLE = 300
 """Seconds after which a process without work ends; another is started when there is some."""
 
 
-class Job(Protocol):
+class SolvesBlocks(Protocol):
     """What is to be done with every block."""
 
     @property
@@ -98,7 +98,7 @@ class Workers:
             self._processes.shutdown(kill_workers=True)  # type: ignore[call-arg]  # loky's
         self._processes = None
 
-    def solve(self, job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
+    def solve(self, job: SolvesBlocks, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
         """Yield number and results of some blocks of a job, in their order."""
         if self.client is not None:
             return _solve_on_cluster(job, numbers, self.client)
@@ -117,7 +117,7 @@ class Workers:
         return self._processes
 
 
-def _solve_here(job: Job, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
+def _solve_here(job: SolvesBlocks, numbers: Sequence[int]) -> Generator[tuple[int, Found], None, None]:
     """Solve as many blocks at a time as torch has threads; a GPU solves one at a time."""
     tasks = [partial(job, number) for number in numbers]
     results = (
@@ -157,7 +157,7 @@ def _in_order(executor: Executor, tasks: Iterable[Callable[[], T]], ahead: int) 
 
 
 def _solve_in_processes(
-    job: Job, numbers: Sequence[int], processes: Executor, ahead: int
+    job: SolvesBlocks, numbers: Sequence[int], processes: Executor, ahead: int
 ) -> Generator[tuple[int, Found], None, None]:
     """Write the job to disk once, from where all processes map its arrays into memory."""
     with TemporaryDirectory(prefix="linger-job-", ignore_cleanup_errors=True) as folder:
@@ -180,7 +180,7 @@ def _end_with(parent: int) -> None:
     Thread(target=watch, daemon=True).start()
 
 
-def _solve_on_cluster(job: Job, numbers: Sequence[int], client: Client) -> Generator[tuple[int, Found], None, None]:
+def _solve_on_cluster(job: SolvesBlocks, numbers: Sequence[int], client: Client) -> Generator[tuple[int, Found], None, None]:
     """Send the job to every worker once. Blocks of a worker that is lost are done by another."""
     with (
         warnings.catch_warnings()
@@ -196,7 +196,7 @@ def _solve_on_cluster(job: Job, numbers: Sequence[int], client: Client) -> Gener
         client.cancel([sent, *futures])
 
 
-def _same(job: Job) -> Job:
+def _same(job: SolvesBlocks) -> SolvesBlocks:
     return job
 
 
@@ -205,11 +205,11 @@ def _solve_stored(path: str, number: int) -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def _read_job(path: str) -> Job:
+def _read_job(path: str) -> SolvesBlocks:
     return joblib.load(path, mmap_mode="c")
 
 
-def _solve_alone(job: Job, number: int) -> dict[str, np.ndarray]:
+def _solve_alone(job: SolvesBlocks, number: int) -> dict[str, np.ndarray]:
     """Solve a block in a process of its own."""
     torch.set_num_threads(1)
     return {name: values.cpu().numpy() for name, values in job(number).items()}
