@@ -132,9 +132,7 @@ def whole(options):
     print(
         f"fit / floor: {seconds['fit']:.0f} s / {ideal:.0f} s = {ratio:.2f} (target {MAX_FLOOR_RATIO}) {verdict(ratio <= MAX_FLOOR_RATIO)}"
     )
-    print(
-        f"fit / floor of what is left: {seconds['fit'] / left:.2f}, {np.mean(units):.1f} units explained of {per_gene.H}"
-    )
+    print(f"fit / floor of what is left: {seconds['fit'] / left:.2f}, {np.mean(units):.1f} units left of {per_gene.H}")
     print(f"peak memory: {memory:.2f} GB (target {MAX_MEMORY_GB:g}) {verdict(memory <= MAX_MEMORY_GB)}")
 
 

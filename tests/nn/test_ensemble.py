@@ -50,6 +50,17 @@ def test_initial_weights_are_uniform_and_independent_between_genes_and_seeds():
     assert np.abs(correlations).max() < 0.06
 
 
+def test_the_same_names_give_the_same_numbers_on_every_machine():
+    found = nn.hashed_uniform(nn.name_hash(["GATA1"]), nn.name_hash(["SPI1", "chr1:1-2"]), 2)
+    expected = [[0.2654423713684082, 0.9453836679458618], [-0.7339290380477905, -0.8279478549957275]]
+    assert found[0].tolist() == expected
+
+
+def test_keys_of_another_type_are_refused():
+    with pytest.raises(TypeError, match="uint64, found int64"):
+        nn.hashed_uniform(np.arange(3), np.arange(2, dtype=np.uint64), 2)
+
+
 def test_initial_weights_leave_out_constants_padding_and_own_tf(random_block):
     block = random_block()
     block.inputs.tf[4] = 0

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from linger import nn
+from linger.nn import _shapley
 from linger.nn._shapley import _Layer, _times_secant, _times_secant_torch
 
 from .conftest import as_modules, gene_inputs
@@ -111,8 +112,6 @@ def test_units_that_never_bend_are_left_out_and_nothing_changes(random_block, dt
 
 
 def test_straight_units_are_joined(random_block, monkeypatch):
-    from linger.nn import _shapley
-
     block, widths, times = random_block(seed=9), [], _shapley._multipliers
     monkeypatch.setattr(_shapley, "_multipliers", lambda w2, *rest: (widths.append(w2.shape), times(w2, *rest))[1])
     weights = block.weights()
@@ -120,6 +119,61 @@ def test_straight_units_are_joined(random_block, monkeypatch):
     weights.b2[:] = 1e3
     nn.shapley(weights, block.inputs, block.background(), chunk=1)
     assert [width[2] for width in widths] == [4] * 5
+    widths.clear()
+    weights.re[:, 11:, 0] = -1e2
+    weights.re[:, :11, 0] = 1e2  # one straight unit in front of the second layer is left, and three that pad
+    found = nn.shapley(weights, block.inputs, block.background(), chunk=1)
+    assert [width[2] for width in widths] == [4] * 5
+    together = nn.shapley(weights, block.inputs, block.background(), chunk=5)
+    torch.testing.assert_close(found.tf, together.tf)
+
+
+def _other_samples(block, n, seed):
+    """Return a background of which nothing is among the samples."""
+    generator = torch.Generator().manual_seed(seed)
+    tf = torch.randn(len(block.inputs.tf), n, generator=generator, dtype=block.inputs.tf.dtype)
+    re = (
+        torch.randn(*block.inputs.re.shape[:2], n, generator=generator, dtype=tf.dtype)
+        * block.inputs.re.any(2)[..., None]
+    )
+    re[:, 0] = 1
+    return block.inputs._replace(tf=tf, re=re)
+
+
+@pytest.mark.parametrize("n_background", [1, 2, 9])
+@pytest.mark.parametrize("second", ["all bend", "all flat", "mixed"])
+@pytest.mark.parametrize("shift", [0.3, 1.0, 2.0])
+def test_units_may_be_off_in_the_samples_and_on_in_the_background(random_block, n_background, second, shift):
+    """Many first-layer units are flat or straight in the one and bend in the other; alone and at once, values are the same."""
+    for seed in range(6):
+        block = random_block(seed=seed)
+        weights = block.weights()
+        weights.re[:, :6, 0] += shift
+        weights.re[:, 6:, 0] -= shift
+        if second == "all flat":
+            weights.b2[:] = -1e3
+        elif second == "mixed":
+            weights.b2[:, ::2] += 1
+        background = _other_samples(block, n_background, seed)
+        background.tf.mul_(4)  # far from the samples: a unit that is off in all of them is on there
+        alone = nn.shapley(weights, block.inputs, background, chunk=1)
+        together = nn.shapley(weights, block.inputs, background, chunk=5)
+        for found, expected in zip(alone[:2], together[:2], strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-20, 1e-3, 1e20])
+def test_output_weights_of_any_size(random_block, scale):
+    block = random_block(seed=9, dtype=torch.float32)
+    weights = block.weights()
+    weights.re[:, :9, 0] = 1e2
+    weights.b2[:, :4] = 1e3
+    background = block.background()
+    once = nn.shapley(weights, block.inputs, background, chunk=1).tf
+    weights.w3.mul_(scale)
+    torch.testing.assert_close(
+        nn.shapley(weights, block.inputs, background, chunk=1).tf / (scale or 1), once * (scale > 0)
+    )
 
 
 @pytest.mark.parametrize("n_units", [1, 7, 16])

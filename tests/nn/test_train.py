@@ -132,6 +132,55 @@ def test_infinite_ewc_freezes_what_the_prior_knows_and_nothing_else(random_block
     assert not torch.equal(trained.w2, start.w2)
 
 
+def test_penalties_stay_under_infinite_ewc(random_block):
+    """What is not frozen moves as in a plain loop with torch's Adam, on the whole loss but for the frozen weights' gradient."""
+    block = random_block()
+    anchor, graph = random_anchor(block), nn.motif_graph(block.affinity, block.inputs)
+    start = block.weights()._replace(tf=anchor.tf.clone(), re=anchor.re.clone())
+    plain = nn.Weights(*(w.clone().requires_grad_() for w in start))
+    optimizer = torch.optim.Adam(plain, lr=0.01)
+    for _ in range(8):
+        error = (nn.predict(plain, block.inputs) - block.targets).square().mean(1)
+        loss = error + 0.02 * nn.l1_penalty(plain) + 0.3 * nn.manifold_penalty(plain, graph)
+        optimizer.zero_grad()
+        loss.sum().backward()
+        plain.tf.grad[anchor.tf_pull > 0] = 0
+        plain.re.grad[anchor.re_pull > 0] = 0
+        plain.tf.grad[block.inputs.own_gene, :, block.inputs.own_tf] = 0
+        optimizer.step()
+    found = nn.train(
+        start, block.inputs, block.targets, epochs=8, decay=False, l1=0.02, manifold=0.3, graph=graph, ewc=math.inf,
+        anchor=anchor,
+    ).weights  # fmt: skip
+    for a, b in zip(found, plain, strict=True):
+        torch.testing.assert_close(a, b.detach(), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"sample_weights": torch.ones(20, dtype=torch.float64)}, "sample_weights"),
+        ({"sample_weights": torch.ones(40)}, "sample_weights"),
+        ({"sample_weights": torch.ones(1, 40, dtype=torch.float64)}, "sample_weights"),
+    ],
+)
+def test_what_does_not_fit_is_refused(random_block, wrong, name):
+    block = random_block()
+    with pytest.raises(ValueError, match=f"{name} must be 40 of torch.float64"):
+        nn.train(block.weights(), block.inputs, block.targets, **wrong)
+
+
+def test_targets_and_graphs_of_other_blocks_are_refused(random_block):
+    block = random_block()
+    with pytest.raises(ValueError, match="targets must be 5 x 40"):
+        nn.train(block.weights(), block.inputs, block.targets[:2])
+    graph = nn.motif_graph(block.affinity, block.inputs)
+    with pytest.raises(ValueError, match="tf_nodes must be 5 x 1 x 9"):
+        nn.train(
+            block.weights(), block.inputs, block.targets, manifold=1, graph=graph._replace(tf_nodes=graph.tf_nodes[:2])
+        )
+
+
 def test_distance_to_the_prior_falls_with_the_weight(random_block):
     block = random_block()
     anchor = random_anchor(block)

@@ -42,7 +42,15 @@ def hashed_uniform(rows: np.ndarray, columns: np.ndarray, units: int) -> np.ndar
         Keys, uint64.
     units
         Number of independent values per pair.
+
+    Raises
+    ------
+    TypeError
+        If keys are not uint64.
     """
+    if rows.dtype != np.uint64 or columns.dtype != np.uint64:
+        msg = f"Keys must be uint64, found {rows.dtype} and {columns.dtype}."
+        raise TypeError(msg)
     out = np.empty((len(rows), units, len(columns)), dtype=np.float32)
     counter = np.arange(1, units + 1, dtype=np.uint64) * _STEP
     mix(counter)

@@ -136,9 +136,9 @@ def adam_rows(
     number = w.dtype.type  # of one precision: of two, the loop would not be vectorised
     rate_, scale_, eps_ = number(rate), number(scale), number(eps)
     beta1_, rest1, beta2_, rest2 = number(beta1), number(1 - beta1), number(beta2), number(1 - beta2)
-    n_rows = w.shape[0] // squares.shape[0]
-    for row in range(w.shape[0]):
-        w_row, g_row, m_row, v_row, squares_row = w[row], g[row], m[row], v[row], squares[row // n_rows]
+    n_rows = w.shape[0]
+    for row in range(n_rows):
+        w_row, g_row, m_row, v_row, squares_row = w[row], g[row], m[row], v[row], squares[row * len(squares) // n_rows]
         for i in range(w.shape[1]):
             weight = w_row[i]
             gradient = g_row[i] + l1[i] * np.sign(weight) + squares_row[i] * weight
@@ -160,13 +160,13 @@ def add_single(total: Array, w: Array, l1: Array, squares: Array) -> None:
         As there.
     """
     number = w.dtype.type
-    n_rows, half = w.shape[0] // len(total), number(0.5)
-    for row in range(w.shape[0]):
-        w_row, squares_row, here = w[row], squares[row * len(squares) // w.shape[0]], number(0)
+    n_rows, half = w.shape[0], number(0.5)
+    for row in range(n_rows):
+        w_row, squares_row, here = w[row], squares[row * len(squares) // n_rows], number(0)
         for i in range(w.shape[1]):
             weight = w_row[i]
             here += l1[i] * abs(weight) + half * squares_row[i] * weight * weight
-        total[row // n_rows] += here
+        total[row * len(total) // n_rows] += here
 
 
 @_compiled

@@ -95,7 +95,7 @@ class Edges:
 
     def __init__(self, weights: Weights, graph: MotifGraph, weight: float) -> None:
         self._weights, self._graph, self._weight = weights, graph, weight
-        self._reached = weights.re.new_empty(weights.re.shape)
+        self._reached = weights.re.new_full(weights.re.shape, torch.nan)
 
     def add_gradient(self, gradient: Weights) -> None:
         """Add the gradient of the term to `gradient`."""
@@ -105,7 +105,7 @@ class Edges:
         gradient.tf.baddbmm_(self._weights.re, adjacency.transpose(1, 2), alpha=-2 * self._weight)
 
     def value(self) -> Tensor:
-        """Return the term for every gene (length G), with the weights of the last :meth:`add_gradient`, by the same product."""
+        """Return the term for every gene (length G) by the product of :meth:`add_gradient`: to be called after it, before weights change."""
         return (self._reached * self._weights.re).sum((1, 2)).mul_(-2 * self._weight)
 
 

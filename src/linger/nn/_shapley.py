@@ -180,11 +180,12 @@ def _values(
 
 
 def _bent_only(first: Tensor, weights: Weights, layer: _Layer, layer2: _Layer) -> tuple[Tensor, Tensor, _Layer]:
-    """Leave only those units of a gene's first layer that bend: neither flat nor straight.
+    """Leave out units of a gene's first layer that are flat, and join those that are straight; others are bent.
 
     Inputs reach the second layer through straight units as if there were none, by ``W2 W1`` over these units. So every bent unit of
     the second layer gets a unit of its own in the first, behind the bent ones there, and all its straight ones together get one. As
-    most units are straight or flat after training with ReLU, that is two to three times fewer.
+    most units are straight or flat after training with ReLU, that is several times fewer. Where it would not be fewer, straight units
+    count as bent.
 
     Returns
     -------
@@ -202,7 +203,9 @@ def _bent_only(first: Tensor, weights: Weights, layer: _Layer, layer2: _Layer) -
         together = weights.w3[0] * straight2  # what the output changes by each of the straight ones
         own = torch.cat([torch.eye(len(bent2), dtype=first.dtype, device=first.device)[bent2], together])
         kept.append(own @ (weights.w2[:, :, straight] @ first[:, straight]))
-        own[-1] /= together.square().sum().clamp(min=torch.finfo(first.dtype).tiny)  # so that their multiplier is 1
+        largest = together.abs().argmax()  # one of them tells them all: their multiplier is to be 1
+        own[-1] = 0
+        own[-1, largest] = together[0, largest].reciprocal().nan_to_num(posinf=0, neginf=0)
         w2.append(own.T[None])
     extra = -sum(part.shape[1] for part in kept) % _UNITS
     first, second = pad(torch.cat(kept, dim=1), (0, 0, 0, extra)), pad(torch.cat(w2, dim=2), (0, extra))

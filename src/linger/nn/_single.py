@@ -54,13 +54,13 @@ class Single:
             part.fill_(l1)
         squares = Weights(*(torch.full_like(column, decay) for column in columns))
         if graph is not None and manifold:
-            nodes = (2 * manifold * part for part in (graph.tf_nodes, graph.re_nodes))
+            nodes = (2 * manifold * part.contiguous() for part in (graph.tf_nodes, graph.re_nodes))
             tf, re = (part + more for part, more in zip(squares, nodes, strict=False))
             squares = squares._replace(tf=tf, re=re)
         return cls(columns, squares)
 
     @cached_property
-    def _is_there(self) -> tuple[bool, bool]:
+    def _has_l1_and_squares(self) -> tuple[bool, bool]:
         return any(map(torch.any, self.l1)), any(map(torch.any, self.squares))
 
     def value(self, weights: Weights) -> Tensor:
@@ -76,7 +76,7 @@ class Single:
 
     def add_gradient(self, gradient: Weights, weights: Weights) -> None:
         """Add the gradient of the penalty to `gradient`; that of ``|w|`` is 0 at 0."""
-        has_l1, has_squares = self._is_there
+        has_l1, has_squares = self._has_l1_and_squares
         for added, w, l1, squares in zip(gradient, weights, self.l1, self.squares, strict=True):
             if has_l1:
                 added.addcmul_(w.sign(), l1)

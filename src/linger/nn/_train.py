@@ -93,6 +93,11 @@ def train(
     -------
     Trained weights and the loss history.
 
+    Raises
+    ------
+    ValueError
+        If shapes or number formats do not fit, or `manifold` has no `graph`.
+
     Notes
     -----
     A block costs ``4 G H F M`` multiply-adds an epoch, F = T + P: no gradient is needed for the inputs.
@@ -100,12 +105,13 @@ def train(
     if manifold and graph is None:
         msg = "manifold > 0 needs the motif graph of the block."
         raise ValueError(msg)
+    if sample_weights is None:
+        sample_weights = targets.new_ones(targets.shape[1])
+    _check(weights, inputs, targets, sample_weights, graph)
     penalties = (_AuthorsPenalties if authors else _Penalties)(weights, l1, manifold, graph, ewc, anchor)
     # not zeros_like, which keeps odd strides of axes of length 1: oneDNN then leaves the memory as it was (pytorch issue 195066)
     gradient = Weights(*(w.new_zeros(w.shape) for w in weights))
     adam = Adam(weights, gradient, penalties.of_step())
-    if sample_weights is None:
-        sample_weights = targets.new_ones(targets.shape[1])
     # memory of every epoch: getting it from the system takes as long as filling it
     memory = overwritten_layers(weights, targets.shape[1])
     d1, d2 = memory.a1.new_empty(memory.a1.shape), memory.a2.new_empty(memory.a2.shape)
@@ -124,6 +130,21 @@ def train(
             gradient.tf[inputs.own_gene, :, inputs.own_tf] = 0  # that weight is 0, so no penalty moves it either
         adam.step(learning_rate * (1 - epoch / epochs) if decay else learning_rate)
     return Trained(weights, loss)
+
+
+def _check(weights: Weights, inputs: Inputs, targets: Tensor, sample_weights: Tensor, graph: MotifGraph | None) -> None:
+    """Raise ValueError if something does not fit the weights: compiled code would read past its end."""
+    n_genes, _, n_tfs = weights.tf.shape
+    width, n_samples = weights.re.shape[2], inputs.tf.shape[1]
+    wanted = {"targets": (targets, (n_genes, n_samples)), "sample_weights": (sample_weights, (n_samples,))}
+    if graph is not None:
+        wanted["graph.adjacency"] = graph.adjacency, (n_genes, n_tfs, width)
+        wanted["graph.tf_nodes"] = graph.tf_nodes, (n_genes, 1, n_tfs)
+        wanted["graph.re_nodes"] = graph.re_nodes, (n_genes, 1, width)
+    for name, (found, shape) in wanted.items():
+        if found.shape != shape or found.dtype != weights.tf.dtype:
+            msg = f"{name} must be {' x '.join(map(str, shape))} of {weights.tf.dtype}, found {' x '.join(map(str, found.shape))} of {found.dtype}."
+            raise ValueError(msg)
 
 
 class _Penalties:

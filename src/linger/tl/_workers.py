@@ -180,7 +180,9 @@ def _end_with(parent: int) -> None:
     Thread(target=watch, daemon=True).start()
 
 
-def _solve_on_cluster(job: SolvesBlocks, numbers: Sequence[int], client: Client) -> Generator[tuple[int, Found], None, None]:
+def _solve_on_cluster(
+    job: SolvesBlocks, numbers: Sequence[int], client: Client
+) -> Generator[tuple[int, Found], None, None]:
     """Send the job to every worker once. Blocks of a worker that is lost are done by another."""
     with (
         warnings.catch_warnings()
