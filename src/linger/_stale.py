@@ -30,7 +30,11 @@ def drop_fit(mdata: MuData, key: str, *, because: str) -> None:
     found = [slot(key, name) for name in FIT_SLOTS if slot(key, name) in mdata.varp]
     if not found:
         return
-    logger.warning("The networks fitted as %r are removed, %s. Fit again.", key, because)
+    logger.warning(
+        "The networks fitted as %r are removed from the data in memory, %s (files stay as they are). Fit again.",
+        key,
+        because,
+    )
     for name in found:
         del mdata.varp[name]
     drop_derived(mdata, key)

@@ -18,6 +18,7 @@ import linger as lg
 from linger._keys import CHROM, DEFAULT_KEY, IS_TF, MOTIF, TSS, slot
 from linger._reading import reading
 from linger._validate import fit_record, known_names
+from linger.io._write import check_room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -292,6 +293,7 @@ def _run(options: argparse.Namespace) -> None:
     _check_files(options)
     config = lg.FitConfig(n_folds=options.n_folds)
     mdata, metacells, keys = _read_data(options)
+    check_room(mdata, options.output)  # before hours of work
     _score_tfs(mdata, metacells, options, keys)
     lg.tl.fit(
         mdata,

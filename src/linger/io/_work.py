@@ -81,7 +81,8 @@ class WorkFolder:
         listed = [file for file in self._listed if _part_of(file) == name]
         other = [file for file in listed if self._listed[file][1] != fingerprint]
         if other:
-            logger.info("What is in %s is of other data, settings or versions: %s starts anew.", self.path, name)
+            text = "What is in %s is of other data, settings or versions; it is removed, and the fit starts anew."
+            logger.info(text, self.path)
         for file in other:
             del self._listed[file]
             (self.path / file).unlink(missing_ok=True)
