@@ -94,15 +94,19 @@ class Edges:
     """
 
     def __init__(self, weights: Weights, graph: MotifGraph, weight: float) -> None:
-        self._weights, self._graph, self._weight = weights, graph, weight
+        self._weights, self._weight, self._to_res = weights, weight, graph.adjacency
+        self._to_tfs = graph.adjacency.transpose(1, 2)
+        if (
+            weights.tf.device.type == "cpu"
+        ):  # a copy, so that both products read along their memory: faster than transposing each time
+            self._to_tfs = self._to_tfs.contiguous()
         self._reached = weights.re.new_full(weights.re.shape, torch.nan)
 
     def add_gradient(self, gradient: Weights) -> None:
         """Add the gradient of the term to `gradient`."""
-        adjacency = self._graph.adjacency
-        torch.bmm(self._weights.tf, adjacency, out=self._reached)
+        torch.bmm(self._weights.tf, self._to_res, out=self._reached)
         gradient.re.add_(self._reached, alpha=-2 * self._weight)
-        gradient.tf.baddbmm_(self._weights.re, adjacency.transpose(1, 2), alpha=-2 * self._weight)
+        gradient.tf.baddbmm_(self._weights.re, self._to_tfs, alpha=-2 * self._weight)
 
     def value(self) -> Tensor:
         """Return the term for every gene (length G) by the product of :meth:`add_gradient`: to be called after it, before weights change."""
