@@ -191,7 +191,7 @@ def in_fresh_process(function, *arguments):
         return pool.submit(function, *arguments).result()
 
 
-def products(with_manifold, units):
+def products(with_manifold, units=H):
     """Return every matrix product of a block, with the number of calls a gene (a block's shared by its genes)."""
     F = T + P
     shapes = {
